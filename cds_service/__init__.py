@@ -1,0 +1,1 @@
+"""Clinical reasoning as a service: FHIR data in, CDS Hooks cards out."""

@@ -1,0 +1,1 @@
+"""Turns outcomes into cards and system actions that are valid by construction."""

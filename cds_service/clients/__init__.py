@@ -1,0 +1,1 @@
+"""Who may call: JWT authentication and the settings of each client."""

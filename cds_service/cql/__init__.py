@@ -1,0 +1,1 @@
+"""CQL text to Python callables: lexer, parser, types, resolution, compiler, runtime."""

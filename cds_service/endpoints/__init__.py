@@ -1,0 +1,1 @@
+"""The HTTP edge over Flask: CDS Hooks, FHIR operations, health and metrics."""

@@ -1,0 +1,1 @@
+"""The patient as evaluation sees it: typed, indexed, dated, with origin."""

@@ -1,0 +1,1 @@
+"""The CDS Hooks contract as frozen types: parse requests, render responses."""

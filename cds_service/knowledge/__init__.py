@@ -1,0 +1,1 @@
+"""Reads, compiles and checks plandefinitions/ and terminology/ at start, atomically."""

@@ -1,0 +1,1 @@
+"""Answers data needs: prefetch first, the client's FHIR server second."""

@@ -1,0 +1,1 @@
+"""PlanDefinition $apply: from facts to an outcome for every action."""

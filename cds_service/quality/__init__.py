@@ -1,0 +1,1 @@
+"""Measures over many patients: outcomes, complications, cement spread, and their statistics."""

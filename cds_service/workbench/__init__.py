@@ -1,0 +1,1 @@
+"""Pages for people: see what the service knows, try it, and find out why."""
