@@ -1,0 +1,1 @@
+"""Quality: statistics, measures, reports."""
