@@ -82,7 +82,7 @@ class Association:
 
 
 def association(table: Sequence[Sequence[int]], *, smallest_expected: float) -> Association | None:
-    """Chi-square without continuity correction; None when, empty rows and columns dropped, nothing is left to compare."""
+    """Chi-square without continuity correction; None when nothing is left once empty rows and columns are dropped."""
     counts = np.asarray(table, dtype=float)
     counts = counts[counts.sum(axis=1) > 0][:, counts.sum(axis=0) > 0]
     if counts.ndim != 2 or min(counts.shape, default=0) < 2:
