@@ -1,0 +1,35 @@
+"""Tuples: named elements in the order they were written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+class Tuple(Mapping[str, Any]):
+    """An immutable mapping from element name to value; the order of elements is kept, but does not matter."""
+
+    __slots__ = ("_elements",)
+
+    def __init__(self, elements: Mapping[str, Any]) -> None:
+        self._elements = dict(elements)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._elements[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._elements)
+
+    def __len__(self) -> int:
+        return len(self._elements)
+
+    def __hash__(self) -> int:
+        return hash(tuple(sorted(self._elements)))
+
+    def __repr__(self) -> str:
+        return f"Tuple({self._elements!r})"
+
+
+def get(elements: Tuple | None, name: str) -> Any:
+    """The element of that name; null for a null tuple or an element that it does not have."""
+    return None if elements is None else elements._elements.get(name)
