@@ -1,0 +1,92 @@
+"""Durations and differences between dates: whole periods, or boundaries crossed.
+
+Each is computed from the earliest and the latest completion of both values; where these disagree the result is an
+uncertainty between them (CQL developer's guide, Uncertainty).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from cds_service.values.dates import alike, bounds, floor_index, milliseconds, to_datetime
+from cds_service.values.failures import IncompatibleValues
+from cds_service.values.precisions import MILLISECONDS_PER, Precision
+from cds_service.values.temporals import DAY_LENGTH, Date, DateTime, Temporal, Time
+from cds_service.values.uncertainty import between
+
+_YEAR, _DAY, _HOUR = Precision.YEAR, Precision.DAY, Precision.HOUR
+_MILLISECOND, _WEEK = Precision.MILLISECOND, Precision.WEEK
+
+
+def duration(left: Temporal | None, right: Temporal | None, precision: Precision) -> Any:
+    """The whole periods from left to right: an integer, or an uncertainty, negative if right comes first."""
+    if left is None or right is None:
+        return None
+    left, right = _prepared(left, right, precision)
+    if type(left) is Date and left.precision == right.precision == _DAY:
+        return _whole(left.days * DAY_LENGTH, right.days * DAY_LENGTH, precision)  # type: ignore[union-attr]
+    (low, high), (other_low, other_high) = _day_bounds(left), _day_bounds(right)
+    if _offset(left) != _offset(right):
+        # Periods are counted in elapsed time, so both are brought to one offset.
+        low, high = low + _shift(left), high + _shift(left)
+        other_low, other_high = other_low + _shift(right), other_high + _shift(right)
+    return between(_whole(high, other_low, precision), _whole(low, other_high, precision))
+
+
+def difference(left: Temporal | None, right: Temporal | None, precision: Precision) -> Any:
+    """The boundaries crossed from left to right: an integer, or an uncertainty, negative if right comes first."""
+    if left is None or right is None:
+        return None
+    left, right = _prepared(left, right, precision)
+    shifts = (0, 0)
+    if _HOUR <= precision <= _MILLISECOND and _offset(left) != _offset(right):
+        shifts = (_shift(left), _shift(right))
+    needed = _DAY if precision == _WEEK else precision
+    if left.precision >= needed and right.precision >= needed:
+        first, second = milliseconds(left) + shifts[0], milliseconds(right) + shifts[1]
+        return floor_index(second, precision) - floor_index(first, precision)
+    (low, high), (other_low, other_high) = bounds(left), bounds(right)
+    return between(
+        floor_index(other_low + shifts[1], precision) - floor_index(high + shifts[0], precision),
+        floor_index(other_high + shifts[1], precision) - floor_index(low + shifts[0], precision),
+    )
+
+
+def _prepared(left: Temporal, right: Temporal, precision: Precision) -> tuple[Temporal, Temporal]:
+    left, right = alike(left, right)
+    if type(left) is Date and _HOUR <= precision <= _MILLISECOND:
+        return to_datetime(left), to_datetime(right)  # type: ignore[arg-type, return-value]
+    if type(left) is Time and not _HOUR <= precision <= _MILLISECOND:
+        raise IncompatibleValues(
+            "Times of day are not counted in days or longer.", remedy="Use hours, minutes, seconds or milliseconds."
+        )
+    return left, right
+
+
+def _offset(value: Temporal) -> int:
+    return (value.offset or 0) if type(value) is DateTime and value.precision >= _HOUR else 0
+
+
+def _shift(value: Temporal) -> int:
+    return -_offset(value) * 60_000
+
+
+def _day_bounds(value: Temporal) -> tuple[int, int]:
+    """The completions of a value; those of a date are whole days."""
+    low, high = bounds(value)
+    return (low, high // DAY_LENGTH * DAY_LENGTH) if type(value) is Date else (low, high)
+
+
+def _whole(start: int, end: int, precision: Precision) -> int:
+    if precision >= _DAY:
+        length = MILLISECONDS_PER[precision]
+        return (end - start) // length if end >= start else -((start - end) // length)
+    first, second = date.fromordinal(start // DAY_LENGTH), date.fromordinal(end // DAY_LENGTH)
+    months = (second.year - first.year) * 12 + second.month - first.month
+    reached = (second.day, end % DAY_LENGTH), (first.day, start % DAY_LENGTH)
+    if end >= start:
+        months -= reached[0] < reached[1]
+    else:
+        months += reached[0] > reached[1]
+    return months if precision != _YEAR else months // 12 if months >= 0 else -(-months // 12)
