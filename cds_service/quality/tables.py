@@ -1,0 +1,145 @@
+"""An analysis as rows: the same figures for JSON, CSV and the page, so that none says something else."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from cds_service.quality.analysis import Figure, GroupAnalysis
+from cds_service.quality.measures import Limit, Published
+
+COLUMNS = (
+    "measure", "group", "title", "unit", "split", "stratum", "events", "total", "rate", "low", "high",
+    "not_evaluable", "excluded", "flag", "limit", "published",
+)  # fmt: skip
+
+
+def rows(analyses: Sequence[GroupAnalysis]) -> list[dict[str, Any]]:
+    """One row for each figure, overall first, then by each split."""
+    found = []
+    for analysis in analyses:
+        found.append(_row(analysis, (), analysis.overall))
+        for split, figures in analysis.by:
+            found += [_row(analysis, split, figure) for figure in figures]
+    return found
+
+
+def _row(analysis: GroupAnalysis, split: tuple[str, ...], figure: Figure) -> dict[str, Any]:
+    share = figure.share
+    return {
+        "measure": analysis.measure.identifier,
+        "group": analysis.group.identifier,
+        "title": analysis.group.title,
+        "unit": analysis.group.unit,
+        "split": " / ".join(split),
+        "stratum": " / ".join(figure.cell),
+        "events": share.events,
+        "total": share.total,
+        "rate": share.rate,
+        "low": share.low,
+        "high": share.high,
+        "not_evaluable": figure.not_evaluable,
+        "excluded": figure.excluded,
+        "flag": "; ".join(judged.flag for judged in figure.judged),
+        "limit": "; ".join(limit_words(judged.limit) for judged in figure.judged),
+        "published": "; ".join(published_words(row) for row in figure.published),
+    }
+
+
+def limit_words(limit: Limit) -> str:
+    """A limit as people read it."""
+    return f"under {percent(limit.rate)} ({limit.source})" if limit.source else f"under {percent(limit.rate)}"
+
+
+def published_words(row: Published) -> str:
+    """A published figure as people read it."""
+    figure = percent(row.low) if row.low == row.high else f"{percent(row.low)} to {percent(row.high)}"
+    sign = "" if row.comparator in ("=", "range") else f"{row.comparator} "
+    return f"{sign}{figure} ({row.source})" if row.source else f"{sign}{figure}"
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """A share as a percentage, or n/a where there is none."""
+    if value is None:
+        return "n/a"
+    text = f"{value * 100:.{digits}f}"
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text} %"
+
+
+def to_csv(analyses: Sequence[GroupAnalysis]) -> str:
+    """The rows as CSV; a cell that a spreadsheet would run as a formula is quoted as text."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for row in rows(analyses):
+        writer.writerow({name: _safe(value) for name, value in row.items()})
+    return stream.getvalue()
+
+
+def _safe(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t") else value
+
+
+def to_json(analyses: Sequence[GroupAnalysis]) -> dict[str, Any]:
+    """Everything that was computed, for machines."""
+    return {
+        "figures": rows(analyses),
+        "comparisons": [
+            {
+                "measure": analysis.measure.identifier,
+                "group": analysis.group.identifier,
+                "rows": comparison.rows,
+                "columns": comparison.columns,
+                "rowNames": comparison.row_names,
+                "columnNames": comparison.column_names,
+                "counts": comparison.counts,
+                "chiSquare": comparison.association and comparison.association.statistic,
+                "degrees": comparison.association and comparison.association.degrees,
+                "p": comparison.association and comparison.association.p,
+                "sparse": comparison.association and comparison.association.sparse,
+            }
+            for analysis in analyses
+            for comparison in analysis.comparisons
+        ],
+        "agreement": [
+            {
+                "measure": analysis.measure.identifier,
+                "group": analysis.group.identifier,
+                "axis": readers.reading.axis,
+                "classes": readers.classes,
+                "counts": readers.counts,
+                "readings": readers.agreement and readers.agreement.readings,
+                "observed": readers.agreement and readers.agreement.observed,
+                "expected": readers.agreement and readers.agreement.expected,
+                "kappa": readers.agreement and readers.agreement.kappa,
+                "low": readers.agreement and readers.agreement.low,
+                "high": readers.agreement and readers.agreement.high,
+                "band": readers.band,
+            }
+            for analysis in analyses
+            for readers in analysis.readers
+        ],
+        "review": [
+            {
+                "group": analysis.group.identifier,
+                "title": analysis.group.title,
+                "subject": item.subject,
+                "item": item.name,
+                **item.strata,
+            }
+            for analysis in analyses
+            for item in analysis.review
+        ],
+        "failures": [
+            {
+                "measure": analysis.measure.identifier,
+                "group": analysis.group.identifier,
+                "reason": reason,
+                "patients": number,
+            }
+            for analysis in analyses
+            for reason, number in analysis.failures
+        ],
+    }
