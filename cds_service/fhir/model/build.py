@@ -61,9 +61,11 @@ def package_classes() -> dict[str, Any]:
         if module_info.name in ("tests", "fhirtypes"):
             continue
         module = importlib.import_module(f"{PACKAGE}.{module_info.name}")
-        for name, value in inspect.getmembers(module, inspect.isclass):
-            if value.__module__ == module.__name__ and hasattr(value, "model_fields") and name not in NO_TYPES:
-                found[name] = value
+        found |= {
+            name: value
+            for name, value in inspect.getmembers(module, inspect.isclass)
+            if value.__module__ == module.__name__ and hasattr(value, "model_fields") and name not in NO_TYPES
+        }
     return found
 
 
@@ -91,7 +93,9 @@ class Names:
         self.classes = classes
         self.names: dict[str, str] = {}
         nested = {name for name, model in classes.items() if self._base(model) == "BackboneElement"}
-        nested |= {name for name in classes if name.startswith(("ElementDefinition", "DataRequirement", "TimingRepeat"))}
+        nested |= {
+            name for name in classes if name.startswith(("ElementDefinition", "DataRequirement", "TimingRepeat"))
+        }
         nested |= {name for name in classes if name == "DosageDoseAndRate"}
         nested -= {"ElementDefinition", "DataRequirement", "Timing", "Dosage", "MarketingStatus", "Population"}
         nested -= {"ProdCharacteristic", "ProductShelfLife"}
@@ -237,8 +241,7 @@ def patient_paths(facts: Facts, differences: dict[str, Any]) -> dict[str, tuple[
             if path in names:
                 paths[name] = (path, "patient" if name in differences["search_patient"] else path)
                 break
-    for name, (path, search) in differences["patient_paths"].items():
-        paths[name] = (path, search)
+    paths |= {name: (path, search) for name, (path, search) in differences["patient_paths"].items()}
     for name in differences["no_patient"]:
         paths.pop(name, None)
     return paths

@@ -1,0 +1,1 @@
+"""FHIR resources as typed structs, and the ways from and to JSON."""

@@ -1,0 +1,220 @@
+"""Resources from JSON text: one pass over the whole, and where that fails, resource by resource.
+
+What cannot be read is set aside: named with its type, id and the place of the fault, never with what stood there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+
+from cds_service.errors import CdsError
+from cds_service.fhir.limits import Limits, check_limits
+from cds_service.fhir.structs.checking import malformed_date, with_malformed_dates
+from cds_service.fhir.structs.flavours import Struct, Structs
+
+_NEST = 4  # Bundles within Bundles that are opened
+
+
+class UnreadableResource(CdsError):
+    """Text that is no FHIR R4 resource."""
+
+    code = "unreadable-resource"
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A resource that could not be read: what it is, where the fault is, what was expected there."""
+
+    type_name: str | None
+    id: str | None
+    path: str
+    reason: str
+    key: str | None = None
+
+    def __str__(self) -> str:
+        name = "/".join(part for part in (self.type_name or "resource", self.id) if part)
+        return f"{name}: {self.path}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What one JSON text held: its resources in order, and what the Bundle around them said."""
+
+    resources: tuple[Struct, ...] = ()
+    set_aside: tuple[SetAside, ...] = ()
+    full_urls: tuple[tuple[str, Struct], ...] = ()
+    bundle_type: str | None = None
+    next_link: str | None = None
+    has_outcome: bool = False
+    """An OperationOutcome came, alone or as an entry: something could not be fetched."""
+    resource_type: str | None = None
+    """Type of the outermost resource."""
+
+
+class _Peek(msgspec.Struct):
+    resourceType: Any = None
+    id: Any = None
+
+
+class _RawEntry(msgspec.Struct):
+    fullUrl: Any = None
+    resource: msgspec.Raw = msgspec.Raw()
+
+
+class _RawLink(msgspec.Struct):
+    relation: Any = None
+    url: Any = None
+
+
+class _RawBundle(msgspec.Struct):
+    type: Any = None
+    link: list[_RawLink] = []
+    entry: list[_RawEntry] = []
+
+
+@dataclass(slots=True)
+class _Collector:
+    resources: list[Struct] = field(default_factory=list)
+    set_aside: list[SetAside] = field(default_factory=list)
+    full_urls: list[tuple[str, Struct]] = field(default_factory=list)
+    has_outcome: bool = False
+
+
+_QUOTED = re.compile(r"'[^']*'")
+_peek = msgspec.json.Decoder(_Peek)
+_raw_bundle = msgspec.json.Decoder(_RawBundle)
+
+
+class Decoder:
+    """Decodes JSON text into the Structs of one flavour."""
+
+    def __init__(self, structs: Structs) -> None:
+        self.structs = structs
+        self._any = msgspec.json.Decoder(structs.union)
+
+    @property
+    def union(self) -> Any:
+        """The msgspec annotation for any resource, for a place in a Struct of one's own."""
+        return self.structs.union
+
+    def resource(self, body: bytes | msgspec.Raw) -> Any:
+        """One resource, whole; `UnreadableResource` says where and why it is none."""
+        decoded = self.collect(body, flatten=False)
+        if decoded.set_aside:
+            raise UnreadableResource(str(decoded.set_aside[0]))
+        return decoded.resources[0]
+
+    def collect(self, body: bytes | msgspec.Raw, *, flatten: bool = True, limits: Limits | None = None) -> Decoded:
+        """The resources of a text that holds one resource or a Bundle of them (`flatten`), the unreadable set aside."""
+        if limits is not None:
+            check_limits(bytes(body), limits)
+        try:
+            return self.flatten(self._any.decode(body), flatten=flatten)
+        except (msgspec.DecodeError, RecursionError) as failure:
+            return self._one_by_one(body, failure, flatten)
+
+    def flatten(self, resource: Struct, *, flatten: bool = True) -> Decoded:
+        """A resource that is decoded already, with the entries of a Bundle taken out of it."""
+        collector = _Collector()
+        kind: str = resource.fhir_type  # type: ignore[attr-defined]
+        if kind == "Bundle" and flatten:
+            _open_bundle(resource, collector, _NEST)
+            bundle: Any = resource
+            decoded = Decoded(bundle_type=bundle.type, next_link=_next_link(bundle.link), resource_type=kind)
+        else:
+            collector.resources.append(resource)
+            collector.has_outcome = kind == "OperationOutcome"
+            decoded = Decoded(resource_type=kind)
+        return _finish(decoded, collector)
+
+    def _one_by_one(self, body: bytes | msgspec.Raw, failure: Exception, flatten: bool) -> Decoded:
+        try:
+            peek = _peek.decode(body)
+        except (msgspec.DecodeError, RecursionError):
+            return Decoded(set_aside=(SetAside(None, None, "resource", "is no JSON object"),))
+        if peek.resourceType != "Bundle" or not flatten:
+            return Decoded(set_aside=(describe(peek, failure),), resource_type=_text(peek.resourceType))
+        try:
+            bundle = _raw_bundle.decode(body)
+        except (msgspec.DecodeError, RecursionError) as fault:
+            return Decoded(set_aside=(describe(peek, fault),), resource_type="Bundle")
+        collector = _Collector()
+        for entry in bundle.entry:
+            if bytes(entry.resource) in (b"", b"null"):
+                continue
+            inner = self.collect(entry.resource)
+            collector.resources += inner.resources
+            collector.set_aside += inner.set_aside
+            collector.full_urls += inner.full_urls
+            if isinstance(entry.fullUrl, str) and len(inner.resources) == 1:
+                collector.full_urls.append((entry.fullUrl, inner.resources[0]))
+            collector.has_outcome = collector.has_outcome or inner.has_outcome
+        kind, link = _text(bundle.type), _next_link(bundle.link)
+        return _finish(Decoded(bundle_type=kind, next_link=link, resource_type="Bundle"), collector)
+
+
+def _open_bundle(bundle: Any, collector: _Collector, depth: int) -> None:
+    for entry in bundle.entry:
+        resource = entry.resource
+        if resource is None:
+            continue
+        kind = resource.fhir_type
+        if kind == "Bundle" and depth:
+            _open_bundle(resource, collector, depth - 1)
+            continue
+        if kind == "OperationOutcome":
+            collector.has_outcome = True
+        collector.resources.append(resource)
+        if entry.fullUrl is not None:
+            collector.full_urls.append((entry.fullUrl, resource))
+
+
+def _next_link(links: Iterable[Any]) -> str | None:
+    return next((_text(link.url) for link in links if link.relation == "next"), None)
+
+
+def _finish(decoded: Decoded, collector: _Collector) -> Decoded:
+    """The result, without resources whose dates are none."""
+    bad = {id(resource) for resource in with_malformed_dates(collector.resources)}
+    if bad:
+        for resource in collector.resources:
+            if id(resource) in bad:
+                collector.set_aside.append(_bad_date(resource))
+        collector.resources = [resource for resource in collector.resources if id(resource) not in bad]
+        collector.full_urls = [pair for pair in collector.full_urls if id(pair[1]) not in bad]
+    return replace(
+        decoded,
+        resources=tuple(collector.resources),
+        set_aside=tuple(collector.set_aside),
+        full_urls=tuple(collector.full_urls),
+        has_outcome=collector.has_outcome,
+    )
+
+
+def _bad_date(resource: Any) -> SetAside:
+    path = f"{resource.fhir_type}.{malformed_date(resource)}"
+    return SetAside(resource.fhir_type, resource.id, path, "Expected a date or time")
+
+
+def describe(peek: _Peek, failure: Exception) -> SetAside:
+    """What could not be read, from the decoder's message, with nothing of the text in it."""
+    type_name = _text(peek.resourceType)
+    message, _, place = str(failure).partition(" - at `$")
+    if type_name is None:
+        return SetAside(None, None, "resourceType", "is missing or no text")
+    if isinstance(failure, RecursionError):
+        return SetAside(type_name, _text(peek.id), type_name, "is nested too deep")
+    path = f"{type_name}{place.rstrip('`').replace('[...]', '')}"
+    if place.startswith(".resourceType"):
+        return SetAside(type_name, _text(peek.id), "resourceType", "is no resource type of FHIR R4")
+    return SetAside(type_name, _text(peek.id), path, _QUOTED.sub("value", message))
+
+
+def _text(value: object) -> str | None:
+    """A name or id out of JSON that was not checked: text of at most 64 characters without spaces, or nothing."""
+    return value if isinstance(value, str) and len(value) <= 2000 and " " not in value else None
