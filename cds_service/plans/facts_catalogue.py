@@ -1,0 +1,88 @@
+"""The fact definitions of the compiled content, read from their tags: id, missing policy, where the recorded value is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from cds_service.plans.logic import ask_as
+
+
+class Tagged(Protocol):
+    """A definition with the tags of the comment above it."""
+
+    @property
+    def library(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def tags(self) -> Mapping[str, str | None]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A definition that answers one question about the patient."""
+
+    id: str
+    library: str
+    define: str
+    type: str  # static CQL type
+    missing: str  # what silence means: ask, none-known, note
+    scope: str
+    recorded: tuple[str, str] | None  # the definition that has the value before the missing policy
+    asked_as: tuple[str, ...]
+    says: str
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Library and name of the definition."""
+        return (self.library, self.define)
+
+
+class FactCatalogue:
+    """All facts, by id and by definition."""
+
+    def __init__(self, facts: Iterable[Fact]) -> None:
+        self.facts = tuple(facts)
+        self.by_id: dict[str, Fact] = {}
+        self.by_key: dict[tuple[str, str], Fact] = {}
+        for fact in self.facts:
+            self.by_id.setdefault(fact.id, fact)
+            self.by_key[fact.key] = fact
+        self.noted = tuple(fact for fact in self.facts if fact.missing == "note")
+
+    def __contains__(self, identifier: str) -> bool:
+        return identifier in self.by_id
+
+
+def read_facts(definitions: Iterable[Tagged]) -> FactCatalogue:
+    """The catalogue of the definitions that carry a `@fact` tag."""
+    found: list[Fact] = []
+    for definition in definitions:
+        identifier = definition.tags.get("fact")
+        if identifier:
+            recorded = (definition.tags.get("recorded") or "").strip().strip('"')
+            found.append(
+                Fact(
+                    id=identifier.split()[0],
+                    library=definition.library,
+                    define=definition.name,
+                    type=definition.type,
+                    missing=(definition.tags.get("missing") or "ask").strip(),
+                    scope=(definition.tags.get("scope") or "").strip(),
+                    recorded=_key(recorded, definition.library) if recorded else None,
+                    asked_as=ask_as(definition.tags),
+                    says=(definition.tags.get("says") or "").strip(),
+                )
+            )
+    return FactCatalogue(found)
+
+
+def _key(name: str, library: str) -> tuple[str, str]:
+    owner, separator, rest = name.partition(".")
+    if separator and owner.isidentifier():
+        return owner, rest.strip('"')
+    return library, name

@@ -1,0 +1,130 @@
+"""The logic of plans for one patient: values, outcomes and needs of expressions, whatever language they are in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from cds_service.errors import CdsError
+from cds_service.plans.expressions import Define, Expression, FhirPath, InlineCql, Literal, Unusable
+from cds_service.proposals.outcomes import APPLIES, DOES_NOT_APPLY, FactNeed, Outcome, all_of, cannot_tell, failed
+
+
+class Need(Protocol):
+    """A fact definition whose value is not known."""
+
+    @property
+    def library(self) -> str: ...
+    @property
+    def define(self) -> str: ...
+    @property
+    def tags(self) -> Mapping[str, str | None]: ...
+
+
+class Evaluating(Protocol):
+    """A run of compiled CQL over one patient (`cql.evaluation.Evaluation`)."""
+
+    def value(self, library: str, define: str) -> Any: ...
+    def needs(self, library: str, define: str) -> Sequence[Need]: ...
+    def evidence(self, library: str, define: str) -> Any: ...
+    def with_parameters(self, parameters: Mapping[str, Any]) -> Evaluating: ...
+    def assume(self, assumed: Mapping[tuple[str, str], Any]) -> Evaluating: ...
+
+
+class PathEvaluating(Protocol):
+    """Evaluates FHIRPath text with a focus and variables (`%subject`, `%context`, ...)."""
+
+    def __call__(self, text: str, focus: Any, variables: Mapping[str, Any]) -> list[Any]: ...
+
+
+def ask_as(tags: Mapping[str, str | None]) -> tuple[str, ...]:
+    """The fact ids under which an unknown fact with these tags is asked."""
+    other = tags.get("ask-as") or tags.get("ask_as")
+    if other:
+        return tuple(other.replace(",", " ").split())
+    own = tags.get("fact")
+    return (own,) if own else ()
+
+
+@dataclass(slots=True)
+class Logic:
+    """Evaluates the expressions of plans over one patient."""
+
+    run: Evaluating
+    paths: PathEvaluating
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    # Data types that could not be had completely, for logic that does not look at "Unreadable" itself:
+    # expression -> the types it reads.
+    unreadable: frozenset[str] = frozenset()
+    reads: Mapping[Expression, frozenset[str]] = field(default_factory=dict)
+
+    def value(self, expression: Expression, focus: Any = None, variables: Mapping[str, Any] | None = None) -> Any:
+        """The value of `expression`; an error that can be explained is raised."""
+        match expression:
+            case Define(library, name):
+                return self.run.value(library, name)
+            case InlineCql(name, _, library):
+                return self.run.value(library or "", name)
+            case Literal(value):
+                return value
+            case FhirPath(text):
+                found = self.paths(text, focus, {**self.variables, **(variables or {})})
+                return found[0] if len(found) == 1 else (found or None)
+            case Unusable(reason):
+                raise CannotEvaluate(reason)
+
+    def outcome(self, expression: Expression, focus: Any = None) -> Outcome:
+        """Whether `expression` holds: an unknown value cannot be told and names its needs, an error is a failure."""
+        missing = self.unreadable & self.reads.get(expression, frozenset()) if self.unreadable else frozenset()
+        if missing:
+            return cannot_tell(reason=f"{', '.join(sorted(missing))} could not be read completely.")
+        try:
+            value = self.value(expression, focus)
+        except CdsError as error:
+            return failed(str(error))
+        if value is True:
+            return APPLIES
+        if value is False:
+            return DOES_NOT_APPLY
+        if value is None or value == []:
+            return cannot_tell(self.needs(expression))
+        if isinstance(expression, FhirPath):
+            return APPLIES  # FHIRPath: a collection of one item that is no Boolean counts as true
+        return failed(f"The condition gives a {type(value).__name__}, not true or false.")
+
+    def all(self, expressions: Iterable[Expression], focus: Any = None) -> Outcome:
+        """Whether all of `expressions` hold."""
+        return all_of([self.outcome(expression, focus) for expression in expressions])
+
+    def truth(self, expression: Expression | None) -> bool | None:
+        """True, false, or None where it is unknown or failed; no expression at all is true."""
+        return True if expression is None else self.outcome(expression).truth
+
+    def needs(self, expression: Expression) -> tuple[FactNeed, ...]:
+        """The facts that keep `expression` unknown."""
+        match expression:
+            case Define(library, name):
+                found = self.run.needs(library, name)
+            case InlineCql(name, _, library):
+                found = self.run.needs(library or "", name)
+            case _:
+                return ()
+        return tuple(
+            dict.fromkeys(FactNeed(fact, need.library, need.define) for need in found for fact in ask_as(need.tags))
+        )
+
+    def bound(self, parameters: Mapping[str, Any]) -> Logic:
+        """The same logic with other values for the named parameters."""
+        run = self.run.with_parameters(parameters)
+        return Logic(run, self.paths, self.variables, self.unreadable, self.reads)
+
+    def assuming(self, assumed: Mapping[tuple[str, str], Any]) -> Logic:
+        """The same logic as if the named definitions had these values."""
+        return Logic(self.run.assume(assumed), self.paths, self.variables, self.unreadable, self.reads)
+
+
+class CannotEvaluate(CdsError):
+    """An expression of a plan that cannot be evaluated for anybody."""
+
+    code = "unusable-expression"

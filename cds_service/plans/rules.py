@@ -1,0 +1,221 @@
+"""Rules: statements with a condition, a severity and the procedures that they are about; and care checks beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cds_service.errors import CdsError
+from cds_service.plans.definitions import Action, Plan
+from cds_service.plans.expressions import Expression, HasDefinition
+from cds_service.plans.extensions import listed
+from cds_service.plans.logic import Logic
+from cds_service.plans.procedures import Procedures
+from cds_service.plans.scenarios import define_named
+from cds_service.proposals.outcomes import APPLIES, Outcome, State
+from cds_service.proposals.sources import Citation, citations_of
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestedProcedure:
+    """A procedure that a rule suggests when it fires, perhaps only under a condition."""
+
+    procedure: str
+    condition: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
+class FiledObservation:
+    """A value that can be filed as an Observation."""
+
+    value: Expression | None
+    system: str
+    code: str
+    display: str
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule or care check of a plan."""
+
+    id: str
+    title: str
+    statement: str
+    severity: str  # empty for a care check
+    kind: str
+    conditions: tuple[Expression, ...]
+    procedures: frozenset[str]  # with everything below those named; empty with `all_orders`
+    by_extension: frozenset[str]
+    all_orders: bool
+    emergency: bool
+    unknown: str  # ask | note | silent
+    unknown_says: str
+    suggests: tuple[SuggestedProcedure, ...]
+    suggests_avoiding: bool
+    what_now: str
+    sources: tuple[Citation, ...]
+    check: Expression | None  # care check: true met, false not met, null not documented
+    level: str  # must | should | advised
+    observation: FiledObservation | None
+    action: Action
+    plan: Plan
+    group: Action | None  # the top-level group that it stands in
+
+    @property
+    def is_check(self) -> bool:
+        """Whether this is a care check."""
+        return self.level != ""
+
+    def covers(self, procedure: str | None) -> bool:
+        """Whether the rule is about the procedure (None: a call without an order)."""
+        if self.all_orders:
+            return True
+        return procedure is not None and (procedure in self.procedures or procedure in self.by_extension)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a rule or a care check came to for one patient."""
+
+    rule: Rule
+    outcome: Outcome
+    statement: str
+    by_extension: bool = False
+    met: bool | None = None  # care checks
+
+    @property
+    def fires(self) -> bool:
+        """Whether a rule's condition holds."""
+        return self.outcome.state is State.APPLIES
+
+
+def read_rules(plan: Plan, procedures: Procedures | None, has_definition: HasDefinition) -> tuple[Rule, ...]:
+    """The rules and care checks of a plan, in order."""
+    reader = _Reader(plan, procedures, has_definition)
+    return tuple(rule for action in plan.actions for rule in reader.rules(action, None))
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    plan: Plan
+    procedures: Procedures | None
+    has_definition: HasDefinition
+
+    def rules(self, action: Action, group: Action | None) -> Iterable[Rule]:
+        settings = action.settings
+        if "severity" in settings or "level" in settings or "check" in settings:
+            yield self.rule(action, group)
+            return
+        for child in action.children:
+            yield from self.rules(child, group or action)
+
+    def rule(self, action: Action, group: Action | None) -> Rule:
+        settings = action.settings
+        excluded = self.codes(settings.get("not-for"))
+        is_check = "level" in settings or "check" in settings
+        named = [str(code) for code in listed(settings.get("applies-to"))]
+        return Rule(
+            id=action.id,
+            title=action.title or action.description,
+            statement=action.description or action.title,
+            severity=str(settings.get("severity") or ""),
+            kind=str(settings.get("kind") or ""),
+            conditions=action.conditions,
+            procedures=self.codes(named) - excluded,
+            by_extension=self.codes(settings.get("by-extension")) - excluded,
+            all_orders=settings.get("all-orders") is True or (is_check and not named),
+            emergency=settings.get("emergency") is True,
+            unknown=str(settings.get("unknown") or "silent"),
+            unknown_says=str(settings.get("unknown-says") or ""),
+            suggests=tuple(self.suggested(entry) for entry in listed(settings.get("suggests"))),
+            suggests_avoiding=settings.get("suggests-avoiding") is True,
+            what_now=str(settings.get("what-now") or ""),
+            sources=citations_of(action.written),
+            check=define_named(settings.get("check"), self.plan.library, self.has_definition),
+            level=str(settings.get("level") or ("should" if is_check else "")),
+            observation=self.observation(settings.get("observation")),
+            action=action,
+            plan=self.plan,
+            group=group,
+        )
+
+    def codes(self, names: Any) -> frozenset[str]:
+        if self.procedures is None:
+            return frozenset(str(name) for name in listed(names))
+        return frozenset(code for name in listed(names) for code in self.procedures.family(str(name)))
+
+    def suggested(self, entry: Any) -> SuggestedProcedure:
+        if isinstance(entry, Mapping):
+            condition = define_named(entry.get("if"), self.plan.library, self.has_definition)
+            return SuggestedProcedure(str(entry.get("procedure")), condition)
+        return SuggestedProcedure(str(entry), None)
+
+    def observation(self, written: Any) -> FiledObservation | None:
+        if not isinstance(written, Mapping):
+            return None
+        return FiledObservation(
+            value=define_named(written.get("value"), self.plan.library, self.has_definition),
+            system=str(written.get("system") or ""),
+            code=str(written.get("code") or ""),
+            display=str(written.get("display") or ""),
+            unit=str(written.get("unit") or ""),
+        )
+
+
+class RuleBook:
+    """The rules of a service, ready to be asked for by procedure."""
+
+    def __init__(self, rules: Iterable[Rule], procedures: Procedures | None) -> None:
+        self.rules = tuple(rules)
+        self._general = tuple(rule for rule in self.rules if rule.covers(None))
+        self._by_procedure = {
+            code: tuple(rule for rule in self.rules if rule.covers(code)) for code in procedures or ()
+        }
+
+    def about(self, procedure: str | None) -> tuple[Rule, ...]:
+        """The rules that are about the procedure; without one, those that are about any order."""
+        return self._by_procedure.get(procedure or "", self._general)
+
+
+def find(rule: Rule, logic: Logic, procedure: str | None) -> Finding:
+    """What `rule` comes to for the patient of `logic`."""
+    outcome = logic.all(rule.conditions)
+    by_extension = procedure in rule.by_extension and procedure not in rule.procedures
+    statement = _statement(rule, logic) if outcome.state is State.APPLIES else rule.statement
+    return Finding(rule, outcome, statement, by_extension)
+
+
+def find_check(rule: Rule, logic: Logic) -> Finding | None:
+    """What a care check comes to; None where it does not matter for this patient or is text only."""
+    if rule.check is None:
+        return None
+    relevance = logic.all(rule.conditions)
+    if relevance.state is State.DOES_NOT_APPLY:
+        return None
+    outcome = relevance if relevance.state is State.FAILED else logic.outcome(rule.check)
+    return Finding(rule, outcome, _statement(rule, logic), met=outcome.truth)
+
+
+def is_text_only(rule: Rule) -> bool:
+    """Whether the rule never fires and is only there to be read."""
+    return not rule.is_check and not rule.conditions
+
+
+def _statement(rule: Rule, logic: Logic) -> str:
+    """The statement, with the values of this patient where the plan computes it."""
+    for dynamic in rule.action.dynamic_values:
+        if dynamic.path.rpartition(".")[2] == "description":
+            try:
+                value = logic.value(dynamic.expression)
+            except CdsError:
+                return rule.statement
+            if isinstance(value, str) and value:
+                return value
+    return rule.statement
+
+
+def holds(rule: Rule, logic: Logic) -> bool:
+    """Whether the rule fires for the patient, without its words."""
+    return bool(rule.conditions) and logic.all(rule.conditions) == APPLIES

@@ -1,0 +1,81 @@
+"""What became of a plan's action: it applies, does not apply, cannot be told (with what is missing), or failed (with why)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """The four things that can be said of an action for one patient."""
+
+    APPLIES = "applies"
+    DOES_NOT_APPLY = "does-not-apply"
+    CANNOT_TELL = "cannot-tell"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class FactNeed:
+    """A fact that is not known and that would settle an action."""
+
+    fact: str  # the id under which it is asked
+    library: str
+    define: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The state of an action, with the needs of one that cannot be told and the reason of one that failed."""
+
+    state: State
+    needs: tuple[FactNeed, ...] = ()
+    reason: str = ""
+
+    @property
+    def truth(self) -> bool | None:
+        """True, false, or None where it is not known (a failure is not known either)."""
+        if self.state is State.APPLIES:
+            return True
+        return False if self.state is State.DOES_NOT_APPLY else None
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """The ids of the needed facts, sorted, each once."""
+        return tuple(sorted({need.fact for need in self.needs}))
+
+
+APPLIES = Outcome(State.APPLIES)
+DOES_NOT_APPLY = Outcome(State.DOES_NOT_APPLY)
+
+
+def failed(reason: str) -> Outcome:
+    """The outcome of an action whose logic could not be evaluated."""
+    return Outcome(State.FAILED, reason=reason)
+
+
+def cannot_tell(needs: Iterable[FactNeed] = (), reason: str = "") -> Outcome:
+    """The outcome of an action that waits for `needs`."""
+    return Outcome(State.CANNOT_TELL, tuple(dict.fromkeys(needs)), reason)
+
+
+def all_of(outcomes: Iterable[Outcome]) -> Outcome:
+    """Whether all conditions hold: one that does not settles it; else a failure, else the needs of those that are open."""
+    needs: list[FactNeed] = []
+    open_reasons: list[str] = []
+    failure: Outcome | None = None
+    is_open = False
+    for outcome in outcomes:
+        if outcome.state is State.DOES_NOT_APPLY:
+            return outcome
+        if outcome.state is State.FAILED:
+            failure = failure or outcome
+        elif outcome.state is State.CANNOT_TELL:
+            is_open = True
+            needs.extend(outcome.needs)
+            if outcome.reason:
+                open_reasons.append(outcome.reason)
+    if failure is not None:
+        return Outcome(State.FAILED, tuple(dict.fromkeys(needs)), failure.reason)
+    return cannot_tell(needs, "; ".join(dict.fromkeys(open_reasons))) if is_open else APPLIES

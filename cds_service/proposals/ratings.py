@@ -1,0 +1,27 @@
+"""Ratings of procedures, and what the code of an order settles about the procedure that it asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RatingRow:
+    """How one scenario rates one procedure."""
+
+    procedure: str
+    rating: str
+    disagreement: bool  # the panel's votes were too scattered for a firm category
+    rationale: str
+    definition: str | None  # ActivityDefinition that orders it
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderedProcedure:
+    """What the code of an order settles: one procedure, or several candidates."""
+
+    procedure: str | None
+    rated_as: str | None
+    candidates: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()  # conditions under which an inexact code was taken for it
