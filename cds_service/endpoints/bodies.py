@@ -1,0 +1,39 @@
+"""Reads the body of a POST within its limits, whether it comes in one piece or in chunks."""
+
+from __future__ import annotations
+
+import flask
+
+from cds_service.fhir.limits import Limits, TooLarge, check_depth
+from cds_service.hooks.refusals import MalformedRequest, NotJson
+from cds_service.hooks.requests import check_text
+
+
+def read_body(limits: Limits) -> bytes:
+    """The bytes of a body that says it is JSON and is not too large."""
+    headers = flask.request.environ
+    kind = headers.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
+    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+        raise NotJson("The body must be application/json.", remedy="Send Content-Type: application/json.")
+    if headers.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
+        raise NotJson("The body must not be compressed.")
+    announced = headers.get("CONTENT_LENGTH") or ""
+    if announced.isdigit() and int(announced) > limits.size:
+        raise _too_large(limits)
+    body: bytes = headers["wsgi.input"].read(limits.size + 1)
+    if len(body) > limits.size:
+        raise _too_large(limits)
+    if announced.isdigit() and len(body) < int(announced):
+        raise MalformedRequest("The body ends before its announced length.")
+    return body
+
+
+def read_json_body(limits: Limits) -> bytes:
+    """The same, with encoding, nesting and numbers checked: for bodies that are walked as plain data."""
+    body = check_text(read_body(limits), limits)
+    check_depth(body, limits)
+    return body
+
+
+def _too_large(limits: Limits) -> TooLarge:
+    return TooLarge(f"The body has more than {limits.size} bytes.", remedy="Send less data in one call.")
