@@ -26,7 +26,7 @@ def duration(left: Temporal | None, right: Temporal | None, precision: Precision
     left, right = _prepared(left, right, precision)
     if type(left) is Date and left.precision == right.precision == _DAY:
         return _whole(left.days * DAY_LENGTH, right.days * DAY_LENGTH, precision)  # type: ignore[union-attr]
-    (low, high), (other_low, other_high) = _day_bounds(left), _day_bounds(right)
+    (low, high), (other_low, other_high) = _completions(left, precision), _completions(right, precision)
     if _offset(left) != _offset(right):
         # Periods are counted in elapsed time, so both are brought to one offset.
         low, high = low + _shift(left), high + _shift(left)
@@ -72,10 +72,12 @@ def _shift(value: Temporal) -> int:
     return -_offset(value) * 60_000
 
 
-def _day_bounds(value: Temporal) -> tuple[int, int]:
-    """The completions of a value; those of a date are whole days."""
+def _completions(value: Temporal, precision: Precision) -> tuple[int, int]:
+    """The first and the last moment that counts: those of a date are whole days, missing milliseconds are zero."""
     low, high = bounds(value)
-    return (low, high // DAY_LENGTH * DAY_LENGTH) if type(value) is Date else (low, high)
+    if type(value) is Date:
+        return low, high // DAY_LENGTH * DAY_LENGTH
+    return (low, low) if value.precision == Precision.SECOND and precision != _MILLISECOND else (low, high)
 
 
 def _whole(start: int, end: int, precision: Precision) -> int:
