@@ -1,0 +1,49 @@
+"""Of several copies of one resource, the newest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Any
+
+from cds_service.fhir.structs.flavours import Struct
+from cds_service.values import dates
+from cds_service.values.date_texts import parse_datetime
+from cds_service.values.temporals import DateTime
+
+_by_id = attrgetter("id")
+
+
+def latest_versions(members: Sequence[Struct]) -> Sequence[Struct]:
+    """The resources (of one type), each id once; those without an id are all kept."""
+    ids = set(map(_by_id, members))
+    if len(ids) == len(members):
+        return members
+    newest: dict[str, Struct] = {}
+    nameless: list[Struct] = []
+    for member in members:
+        ident: str | None = member.id  # type: ignore[attr-defined]
+        if ident is None:
+            nameless.append(member)
+        elif ident not in newest or is_newer(member, newest[ident]):
+            newest[ident] = member
+    return [*newest.values(), *nameless]
+
+
+def is_newer(candidate: Any, held: Any) -> bool:
+    """Whether a copy was updated later than another; where that is not said, by version number; else it is not."""
+    first, second = candidate.meta, held.meta
+    if first is None or second is None:
+        return first is not None and second is None
+    one, other = _instant(first.lastUpdated), _instant(second.lastUpdated)
+    if one is not None and other is not None:
+        order = dates.compare(one, other)
+        if order is not None and order != 0:
+            return order > 0
+    if first.versionId and second.versionId and first.versionId.isdigit() and second.versionId.isdigit():
+        return int(first.versionId) > int(second.versionId)
+    return False
+
+
+def _instant(text: str | None) -> DateTime | None:
+    return parse_datetime(text)
