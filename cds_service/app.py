@@ -1,1 +1,168 @@
 """create_app(): the one place where the parts are put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, Flask
+
+from cds_service.clients.authentication import Authenticator, anyone
+from cds_service.clients.registry import Client, read_clients
+from cds_service.endpoints.callers import Authenticate
+from cds_service.endpoints.discovery import discovery
+from cds_service.endpoints.feedback import feedback
+from cds_service.endpoints.gate import Gate
+from cds_service.endpoints.hook_calls import CallRules, hook_calls
+from cds_service.endpoints.logs import CallLog
+from cds_service.endpoints.manners import teach_manners
+from cds_service.endpoints.metrics import Metrics, service_metrics
+from cds_service.endpoints.offers import Decided, Offers
+from cds_service.endpoints.openapi import describe
+from cds_service.endpoints.operators import operators
+from cds_service.fhir.limits import Limits
+from cds_service.hooks.feedback import FeedbackEvent
+from cds_service.hooks.profiles import ClientProfile
+from cds_service.hooks.requests import HookRequest
+from cds_service.memory.database import MemoryUnavailable, open_database
+from cds_service.memory.decisions import DecisionStore, Kept
+from cds_service.memory.feedback import FeedbackStore
+from cds_service.memory.migrations import migrate
+from cds_service.memory.tokens import UsedTokens
+from cds_service.settings import Settings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What is loaded and checked once, before the worker processes are made, and then shared by all of them."""
+
+    settings: Settings
+    offers: Offers
+    metrics: Metrics
+    clients: dict[str, Client]
+    blueprints: tuple[Callable[[], Blueprint], ...] = ()
+
+
+def prepare(settings: Settings) -> Prepared:
+    """Load everything that can be wrong; a failure here stops the start and says why."""
+    offers: Offers = {}
+    return prepare_with(settings, offers)
+
+
+def prepare_with(settings: Settings, offers: Offers, blueprints: Iterable[Callable[[], Blueprint]] = ()) -> Prepared:
+    """The same around services that were made elsewhere."""
+    clients = read_clients(settings.clients, settings.rates_orders) if settings.clients else {}
+    database = open_database(settings.database_url)
+    migrate(database)
+    database.close()  # a connection does not survive the making of worker processes
+    metrics = service_metrics(offers, settings.workers)
+    return Prepared(settings, offers, metrics, clients, tuple(blueprints))
+
+
+class Application:
+    """The service as a WSGI application, with an end: `close` writes what is not yet written."""
+
+    def __init__(self, flask: Flask, gate: Gate, closers: Sequence[Callable[[], object]]) -> None:
+        self.flask, self.gate, self._closers = flask, gate, closers
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        return self.gate(environ, start_response)
+
+    def close(self) -> None:
+        """Write what is queued and let go of the database."""
+        for close in self._closers:
+            close()
+
+
+def create_app(prepared: Prepared, worker: int = 0) -> Application:
+    """The application of one worker process."""
+    settings, offers, metrics = prepared.settings, prepared.offers, prepared.metrics
+    metrics.for_worker(worker)
+    limits = Limits(size=settings.max_body_bytes)
+    rules = CallRules(
+        public_url=settings.public_url,
+        as_of_member=f"{settings.extension_base}.asOf" if settings.allow_as_of else None,
+        protects_discovery=settings.discovery_auth,
+    )
+    feedback_database = open_database(settings.database_url)
+    quick_database = open_database(settings.database_url, durable=False)
+    feedback_store = FeedbackStore(feedback_database)
+    decision_store = DecisionStore(
+        quick_database,
+        records_member=f"{settings.extension_base}.decisions",
+        identifiers=settings.store_identifiers,
+        keep_days=settings.keep_days,
+        count=lambda fate, number: metrics.add("cds_decisions_total", fate, number),
+    )
+
+    def remember(service: str, request: HookRequest, decided: Decided) -> None:
+        if settings.store_decisions:
+            decision_store.keep(_kept(service, request, decided))
+
+    def keep_feedback(service: str, client: ClientProfile, events: Sequence[FeedbackEvent]) -> None:
+        feedback_store.keep(service, client, events)
+        for event in events:
+            metrics.add("cds_feedback_total", event.outcome)
+
+    def database_answers() -> bool:
+        try:
+            feedback_database.run(lambda session: session.execute("SELECT version FROM schema_version"))
+        except MemoryUnavailable:
+            return False
+        return True
+
+    app = Flask("cds_service", static_folder=None)
+    app.url_map.strict_slashes = False
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
+    teach_manners(app, settings.cors_origins)
+    authenticate = _authenticate(prepared)
+    services = tuple(offer.service for offer in offers.values())
+    description = describe(services, version(), settings.needs_tokens)
+    # blueprints
+    app.register_blueprint(discovery(offers, authenticate, rules))
+    app.register_blueprint(hook_calls(offers, authenticate, remember, rules))
+    app.register_blueprint(feedback(offers, authenticate, keep_feedback, limits, rules))
+    app.register_blueprint(
+        operators(metrics if settings.metrics else None, {"database": database_answers}, description)
+    )
+    for make in prepared.blueprints:
+        app.register_blueprint(make())
+    gate = Gate(
+        app.wsgi_app,
+        metrics,
+        CallLog(settings.log_level in ("debug", "info")),
+        settings.concurrency,
+        settings.cors_origins,
+    )
+    return Application(app, gate, (decision_store.flush, feedback_database.close, quick_database.close))
+
+
+def version() -> str:
+    """The version of this software."""
+    return metadata.version("cds-service")
+
+
+def _authenticate(prepared: Prepared) -> Authenticate:
+    settings = prepared.settings
+    if not settings.needs_tokens:
+        return anyone
+    used = UsedTokens(open_database(settings.database_url, durable=False))
+    return Authenticator(prepared.clients, used, audiences=settings.audiences)
+
+
+def _kept(service: str, request: HookRequest, decided: Decided) -> Kept:
+    return Kept(
+        call_id=request.call_id,
+        at=request.as_of,
+        service=service,
+        hook=request.hook,
+        client=request.client.name,
+        plans=decided.plans,
+        response=decided.response,
+        patient=request.context.patient_id,
+    )

@@ -2,10 +2,53 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from types import MappingProxyType
+
+from cds_service.errors import CdsError
+
+# Each command is a module of this folder with add_parser(subparsers) and run(args); only the one that is called is
+# imported, so that a heavy one costs the others nothing.
+COMMANDS: Mapping[str, str] = MappingProxyType(
+    {
+        "serve": "answer CDS Hooks calls and FHIR operations over HTTP",
+        "check": "compile and lint content, and run its cases",
+        "replay": "run recorded calls again, and say what changed",
+        "apply": "apply one plan to one patient",
+        "explain": "say for one request what was asked, found and concluded",
+        "cql": "evaluate a CQL file for one patient",
+        "feedback": "say what users did with the cards",
+        "quality": "measure outcomes over many patients",
+    }
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command that `arguments` name; the exit status is 0 all good, 1 findings, 2 wrong usage."""
-    print("usage: cds-service COMMAND", file=sys.stderr)
-    return 2
+    given = sys.argv[1:] if arguments is None else arguments
+    wanted = next((argument for argument in given if not argument.startswith("-")), None)
+    parser = argparse.ArgumentParser(prog="cds-service", description="Clinical reasoning over FHIR for CDS Hooks.")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, says in COMMANDS.items():
+        if find_spec(f"cds_service.cli.{name}") is None:
+            continue
+        if name == wanted:
+            import_module(f"cds_service.cli.{name}").add_parser(subparsers)
+        else:
+            subparsers.add_parser(name, help=says)
+    args = parser.parse_args(given)
+    try:
+        status: int = args.run(args)
+    except CdsError as error:
+        print(error, file=sys.stderr)
+        return 2 if error.code == "usage" else 1
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone; nobody is left to tell
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return status

@@ -45,6 +45,7 @@ def teach_manners(app: Flask, origins: tuple[str, ...]) -> None:
             if origin in allowed:
                 headers["Access-Control-Allow-Origin"] = origin
         if request.method == "OPTIONS":
+            del headers["Content-Type"]  # there is no content
             headers["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
             headers["Access-Control-Allow-Headers"] = "Content-Type, Authorization, X-Correlation-Id"
             headers["Access-Control-Max-Age"] = "3600"

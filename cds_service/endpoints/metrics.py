@@ -1,7 +1,7 @@
 """Counters in memory that all worker processes share, and their text for Prometheus.
 
-Every worker counts in its own row of an anonymous shared mapping that is made before the workers are; whoever is asked
-adds the rows up. A worker that is started in place of a dead one goes on in the same row, so counters never go back.
+Every worker counts in a row of its own in an anonymous shared mapping that is made before the workers are; whoever is
+asked adds the rows up. A worker takes turns with its successor in two rows, so counters never go back.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ class Metrics:
             for value in family.values:
                 self._at[family.name, value] = width
                 width += family.width
-        self._width, self._rows = width, workers
-        size = max(1, width * workers * _DOUBLE)
-        self._cells = memoryview(mmap.mmap(-1, size)).cast("B")[: width * workers * _DOUBLE].cast("d")
+        self._width, self._rows = width, workers * 2
+        size = max(1, width * self._rows * _DOUBLE)
+        self._cells = memoryview(mmap.mmap(-1, size)).cast("B")[: width * self._rows * _DOUBLE].cast("d")
         self._base = 0
         self._lock = threading.Lock()
 
-    def for_worker(self, index: int) -> None:
-        """Count in the row of this worker from now on; gauges of a predecessor are forgotten."""
-        self._base = (index % self._rows) * self._width
+    def for_worker(self, row: int) -> None:
+        """Count in this row from now on; gauges of a predecessor are forgotten."""
+        self._base = (row % self._rows) * self._width
         self._lock = threading.Lock()
         for family in self._families:
             if family.kind == "gauge":
@@ -75,6 +75,10 @@ class Metrics:
         with self._lock:
             self._cells[at + bucket] += 1.0
             self._cells[at + len(BUCKETS) + 1] += seconds
+
+    def knows(self, name: str, value: str) -> bool:
+        """Whether this label value was foreseen."""
+        return (name, value) in self._at
 
     def total(self, name: str, value: str) -> float:
         """The sum over all workers."""
@@ -118,7 +122,7 @@ STATUSES = ("200", "400", "401", "403", "404", "405", "412", "413", "415", "422"
 
 def service_metrics(services: Iterable[str], workers: int) -> Metrics:
     """The metrics of a service process with these CDS services."""
-    routes = (*services, "discovery", "feedback", "fhir", "operators", _OTHER)
+    routes = (*services, "discovery", "feedback", "fhir", _OTHER)
     return Metrics(
         (
             Family("cds_answers_total", "counter", "Answers by status.", "status", STATUSES),
