@@ -34,7 +34,7 @@ _TOKEN = re.compile(
     (?P<space>[ \t\r\n\u00a0\ufeff]+)
   | (?P<line>//[^\n]*)
   | (?P<block>/\*.*?\*/)
-  | (?P<word>[A-Za-z_][A-Za-z0-9_]*)
+  | (?P<word>[A-Za-z_][A-Za-z0-9_]*(?!\w))
   | (?P<datetime>@[0-9]{4}(?:-[0-9]{2}(?:-[0-9]{2})?)?T
         (?:[0-9]{2}(?::[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?)?(?:Z|[+-][0-9]{2}:[0-9]{2})?)?)
   | (?P<date>@[0-9]{4}(?:-[0-9]{2}(?:-[0-9]{2})?)?)
@@ -44,7 +44,7 @@ _TOKEN = re.compile(
   | (?P<string>'(?:[^'\\]|\\.)*')
   | (?P<name>"(?:[^"\\]|\\.)*")
   | (?P<tick>`(?:[^`\\]|\\.)*`)
-  | (?P<symbol><=|>=|!=|!~|->|\$(?:this|index|total)\b|[-+*/^&|=<>~.,:;(){}\[\]%])
+  | (?P<symbol><=|>=|!=|!~|->|\$(?:this|index|total)\b|/(?!\*)|[-+*^&|=<>~.,:;(){}\[\]%])
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -114,12 +114,13 @@ def _report_unreadable(source: Source, position: int, errors: list[CqlSyntaxErro
             line_end = text.find("\n", position)
             return (len(text) if line_end < 0 else line_end) if unclosed else position + 1
     character = text[position]
-    if character.isalpha():
+    if character.isalpha() or character == "_":
         end = position
         while end < len(text) and (text[end].isalnum() or text[end] == "_"):
             end += 1
         remedy = f'Put the name into double quotes: "{text[position:end]}".'
-        errors.append(source.error(f"An unquoted name cannot hold `{character}`.", position, end, remedy))
+        foreign = next((letter for letter in text[position:end] if not letter.isascii()), character)
+        errors.append(source.error(f"An unquoted name cannot hold `{foreign}`.", position, end, remedy))
         return end
     errors.append(source.error(f"`{character}` has no meaning in CQL.", position, position + 1, "Remove it."))
     return position + 1

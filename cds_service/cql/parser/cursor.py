@@ -42,7 +42,7 @@ class Cursor:
         self.position = 0
         self.height = 0
         self.nesting = 0
-        self.negated = -1  # the position of the last minus sign that was no subtraction
+        self.negated = -9  # the position of the last minus sign that was no subtraction
         self.context: str | None = None
         self.group: nodes.Expression | None = None  # the last expression that stood in parentheses
 
@@ -161,6 +161,16 @@ class Cursor:
             start = self.tokens[self.position - 1].end - 1
             end = start + 1
         self.source.fail(f"Expected {expected}, found {describe(token)}.", start, end, remedy)
+
+    def fail_misplaced(self, remedy: str) -> NoReturn:
+        """Raises an error for a token that cannot follow; a misspelt keyword here or just before explains it."""
+        token = self.token
+        for suspect in (token, self.ahead(-1)):
+            if suspect.kind == WORD and suspect.value not in KEYWORDS and len(suspect.value) > 2:
+                close = get_close_matches(suspect.value, KEYWORDS, n=1, cutoff=0.75)
+                if close:
+                    self.fail(f"`{suspect.value}` cannot stand here.", f"Did you mean `{close[0]}`?", suspect)
+        self.fail(f"{describe(token)} cannot follow here.".replace("the ", "The ", 1), remedy)
 
     # --- Places ----------------------------------------------------------------------------------
 

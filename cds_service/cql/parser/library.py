@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from cds_service.cql import nodes
 from cds_service.cql.parser import literals, names, operators, queries, selectors, timing  # noqa: F401  # fill the tables
-from cds_service.cql.parser.cursor import Cursor, describe
+from cds_service.cql.parser.cursor import Cursor
 from cds_service.cql.parser.declarations import DECLARATION_PARSELETS
 from cds_service.cql.parser.definitions import parse_context, parse_definition
 from cds_service.cql.parser.documentation import read_documentation
@@ -52,9 +52,7 @@ def parse_expression(text: str, file: str = "expression") -> nodes.Expression:
     _raise_errors(cursor)
     expression = parse_whole_expression(cursor)
     if cursor.token.kind != END:
-        cursor.fail(
-            f"{describe(cursor.token)} cannot follow here.".capitalize(), "Remove it, or put an operator before it."
-        )
+        cursor.fail_misplaced("Remove it, or put an operator before it.")
     return expression
 
 
@@ -105,11 +103,10 @@ def _expect_next(cursor: Cursor) -> None:
     """What follows a definition must be another one."""
     if cursor.token.kind == END or cursor.at_any((*DECLARATIONS, "public", "private")):
         return
-    found = describe(cursor.token)
     remedy = "Remove it, or put an operator before it; a new definition begins with `define`."
     if cursor.at(","):
         remedy = "A query with several sources begins with `from`."
-    cursor.fail(f"{found[0].upper()}{found[1:]} cannot follow here.", remedy)
+    cursor.fail_misplaced(remedy)
 
 
 def _recover(cursor: Cursor, error: CqlSyntaxError, began: int) -> None:

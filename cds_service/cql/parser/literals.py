@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from difflib import get_close_matches
 
 from cds_service.cql import nodes
 from cds_service.cql.parser.cursor import Cursor
@@ -37,7 +38,9 @@ def parse_quantity(cursor: Cursor, place: str) -> nodes.QuantityLiteral:
     cursor.take()
     literal = _number(cursor, token)
     if not isinstance(literal, nodes.QuantityLiteral):
-        cursor.fail(f"`{token.value}` has no unit.", "Write one after it, such as `days`.", token)
+        close = get_close_matches(cursor.token.value, PRECISIONS, n=1)
+        remedy = f"Did you mean `{close[0]}`?" if close else "Write one after it, such as `days`."
+        cursor.fail(f"`{token.value}` has no unit.", remedy, token)
     return literal
 
 

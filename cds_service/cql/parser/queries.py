@@ -79,9 +79,8 @@ def _parse_code_path(cursor: Cursor) -> str | None:
 def _parse_alias(cursor: Cursor, left: nodes.Expression, first: Token, _level: int) -> nodes.Expression:
     """The query whose first source was read already, and whose alias comes next."""
     if not (isinstance(left, nodes.Retrieve) or cursor.group is left or is_dotted_name(left)):
-        word = cursor.token
-        remedy = f"If `{word.value}` is the alias of a query, put its source into parentheses."
-        cursor.fail(f"`{word.value}` cannot stand here.", remedy)
+        name = cursor.token.value
+        cursor.fail_misplaced(f"If `{name}` is the alias of a query, put its source into parentheses.")
     alias = cursor.take()
     source = nodes.AliasedSource(left, alias.value, span=cursor.span_from(first.start))
     return _parse_clauses(cursor, [source], first)
