@@ -19,10 +19,8 @@ def make(low: Any, high: Any, low_closed: bool = True, high_closed: bool = True,
         point_type = steps.type_name(high if low is None else low)
     interval = Interval(low, high, low_closed, high_closed, point_type)
     if low is not None and high is not None:
-        order = comparison.compare(low, high)
-        if order is not None and (order > 0 or (order == 0 and not (low_closed and high_closed))):
-            if order == 0 and (low_closed or high_closed):
-                return interval
+        first, last = (low, high) if low_closed and high_closed else (start(interval), end(interval))
+        if first is None or last is None or comparison.compare(first, last) == 1:
             raise InvalidInterval("An interval ends before it begins.", remedy="Order its bounds.")
     return interval
 
