@@ -126,6 +126,15 @@ def _targets(element: dict[str, Any], system: str, url: str) -> tuple[Match, ...
     )
 
 
+def _reversed(group: MapGroup, wanted: str) -> Iterable[Match]:
+    for code, matches in group.rows.items():
+        for match in matches:
+            if match.code == wanted and match.is_match:
+                turned = _TURNED.get(match.equivalence, match.equivalence)
+                yield replace(match, system=group.source, code=code, display=None, equivalence=turned)
+
+
+_TURNED = {"wider": "narrower", "narrower": "wider", "subsumes": "specializes", "specializes": "subsumes"}
 _RELATIONSHIPS = {
     "equivalent": "equivalent",
     "related-to": "relatedto",
@@ -164,6 +173,25 @@ class ConceptMaps:
                 onward = self._direct(step.system, step.code, target, None, source_set)
                 through.extend(replace(match, via=via) for match in onward)
         return tuple(dict.fromkeys(through))
+
+    def translate_back(
+        self, system: str, code: str, source: str | None = None, url: str | None = None, source_set: str | None = None
+    ) -> tuple[Match, ...]:
+        """The codes of which a map says that they lead to this one; narrower and wider change places."""
+        system = codes.canonical_system(system)
+        wanted = codes.canonical_code(system, code)
+        source = codes.canonical_system(source) if source else None
+        found: list[Match] = []
+        for groups in self._by_source.values():
+            for group in groups:
+                if (
+                    group.target == system
+                    and (source is None or group.source == source)
+                    and (url is None or group.map_url == url)
+                    and (source_set is None or group.source_value_set == source_set)
+                ):
+                    found.extend(_reversed(group, wanted))
+        return tuple(dict.fromkeys(found))
 
     def _direct(
         self,

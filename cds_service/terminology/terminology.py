@@ -32,6 +32,7 @@ class Terminology:
         hierarchies: Mapping[str, Mapping[str, tuple[str, ...]]] | None = None,
         fetch: Fetch | None = None,
         make_artifact: Callable[[Mapping[str, Any], str], Artifact] | None = None,
+        maps: ConceptMaps | None = None,
     ) -> None:
         self._artifacts = tuple(artifacts)
         self._indexes = {
@@ -48,7 +49,7 @@ class Terminology:
         for artifact in self._indexes["ValueSet"].newest():
             for url in added_to(artifact.resource):
                 self._joining.setdefault(url, []).append(artifact)
-        self._maps = ConceptMaps(
+        self._maps = maps or ConceptMaps(
             group for artifact in self._indexes["ConceptMap"].newest() for group in parse_concept_map(artifact)
         )
         self._locals = self._maps.local_names()
@@ -148,7 +149,11 @@ class Terminology:
         if not added:
             return self
         return Terminology(
-            [*self._artifacts, *added], hierarchies=self._hierarchies, fetch=self._fetch, make_artifact=make
+            [*self._artifacts, *added],
+            hierarchies=self._hierarchies,
+            fetch=self._fetch,
+            make_artifact=make,
+            maps=self._maps if all(one.type != "ConceptMap" for one in added) else None,
         )
 
     # --- questions
@@ -165,6 +170,12 @@ class Terminology:
     ) -> tuple[Match, ...]:
         """What the maps say of a code: all maps to the `target` system, or the one of `url`."""
         return self._maps.translate(system, code, target, url, source)
+
+    def translate_back(
+        self, system: str, code: str, target: str | None = None, *, url: str | None = None, source: str | None = None
+    ) -> tuple[Match, ...]:
+        """Which codes the maps lead from to this one: the same question in reverse."""
+        return self._maps.translate_back(system, code, target, url, source)
 
     def subsumes(self, system: str, a: str, b: str) -> Relation | None:
         """How code `a` stands to code `b`; None when no hierarchy at hand can tell."""
