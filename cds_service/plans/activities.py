@@ -166,7 +166,9 @@ def _describe(request: dict[str, Any], activity: Mapping[str, Any], kind: Kind) 
         owner, _, name = kind.quantity.rpartition(".")
         (request.setdefault(owner, {}) if owner else request)[name or kind.quantity] = copied["quantity"]
     if kind.performer_type:
-        roles = [entry["role"] for entry in listed(copied.get("participant")) if isinstance(entry, dict) and "role" in entry]
+        roles = [
+            entry["role"] for entry in listed(copied.get("participant")) if isinstance(entry, dict) and "role" in entry
+        ]
         if roles:
             request[kind.performer_type] = roles[0]
     if kind.timing:

@@ -323,7 +323,9 @@ def _attach(result: AppliedAction) -> None:
 
 def _drop_dangling(actions: list[AppliedAction]) -> None:
     """Leave out relations to actions that are not part of the result."""
-    present = {str(a.element["id"]) for top in actions for a in _tree(top) if a.element is not None and "id" in a.element}
+    present = {
+        str(a.element["id"]) for top in actions for a in _tree(top) if a.element is not None and "id" in a.element
+    }
     for top in actions:
         for applied in _tree(top):
             if applied.element is None or "relatedAction" not in applied.element:

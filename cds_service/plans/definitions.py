@@ -78,7 +78,9 @@ def read_plan(resource: Mapping[str, Any], library: str | None, has_definition: 
     """The plan that a PlanDefinition describes; `library` is the name of its primary library."""
     url, version = str(resource.get("url") or ""), str(resource.get("version") or "")
     identifier = str(resource.get("id") or url.rstrip("/").rpartition("/")[2])
-    reader = _Reader(f"{url or identifier}|{version}" if version else url or identifier, identifier, library, has_definition)
+    reader = _Reader(
+        f"{url or identifier}|{version}" if version else url or identifier, identifier, library, has_definition
+    )
     return Plan(
         id=identifier,
         url=url or identifier,

@@ -72,7 +72,8 @@ def read_expression(
         return Unusable(f"An expression at {reference} is not text." if reference else "The expression is empty.")
     if language in _IDENTIFIER_LANGUAGES:
         return named(text, library, has_definition) or Unusable(
-            f'There is no definition "{text}"' + (f" in library {library}." if library else ": the plan names no library.")
+            f'There is no definition "{text}"'
+            + (f" in library {library}." if library else ": the plan names no library.")
         )
     if language in _FHIRPATH_LANGUAGES:
         return FhirPath(text)

@@ -188,9 +188,7 @@ def select(group: ScenarioGroup, logic: Logic, facts: FactCatalogue) -> Selectio
     if nearest is None and situation is None:
         nearest = _nearest(group, logic)
     failing = tuple(c for c in nearest.criteria if logic.outcome(c).truth is False) if nearest else ()
-    return Selection(
-        group, outcomes, situation=situation, nearest=nearest, failed_criteria=failing, open_notes=notes
-    )
+    return Selection(group, outcomes, situation=situation, nearest=nearest, failed_criteria=failing, open_notes=notes)
 
 
 def provisional_rating(selection: Selection, procedure: str | None) -> str | None:

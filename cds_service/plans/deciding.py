@@ -1,0 +1,374 @@
+"""One order decided: its scenario and rating, the rules that fire for it, what has to be asked, what else would do.
+
+Everything here is general: which procedures, facts, ratings and severities there are comes from content. An order with
+several targets is decided for each and reported once, with the values of the worst.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from cds_service.errors import CdsError
+from cds_service.plans.expressions import Expression
+from cds_service.plans.facts_catalogue import FactCatalogue
+from cds_service.plans.logic import Logic
+from cds_service.plans.policy import Policy, worst_indicator
+from cds_service.plans.procedures import Procedures
+from cds_service.plans.rules import Finding, Rule, RuleBook, find, find_check, holds, is_text_only
+from cds_service.plans.scenarios import ScenarioGroup, Selection, provisional_rating, select
+from cds_service.proposals.outcomes import State
+from cds_service.proposals.ratings import OrderedProcedure, RatingRow
+from cds_service.proposals.records import Record
+
+ASK, DECIDED, NO_MATCH, NOT_RATED, ADVISORY = "ask", "decided", "no-variant", "not-rated", "advisory"
+
+
+@dataclass(frozen=True, slots=True)
+class Knowhow:
+    """What one service knows: compiled once, the same for every call."""
+
+    policy: Policy
+    procedures: Procedures
+    groups: tuple[ScenarioGroup, ...]
+    rules: RuleBook
+    facts: FactCatalogue
+
+    def group_for(self, procedure: str | None) -> ScenarioGroup | None:
+        """The scenarios that decide orders of the procedure."""
+        for group in self.groups:
+            if group.covers is None or self.procedures.has(procedure, *group.covers):
+                return group
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One order (or none) judged for one target: the record, and all that cards and explanations need."""
+
+    record: Record
+    ordered: OrderedProcedure | None
+    selection: Selection | None
+    row: RatingRow | None
+    findings: tuple[Finding, ...]  # every rule that was looked at, in order
+    checks: tuple[Finding, ...]
+    logic: Logic | None = None
+    differences: tuple[tuple[str, str], ...] = ()  # (alternative, rating) where an also-matching one rates otherwise
+    target_reason: str = ""
+
+    @property
+    def fired(self) -> tuple[Finding, ...]:
+        """The rules that fire."""
+        return tuple(finding for finding in self.findings if finding.fires)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderJudgement:
+    """One order judged for all its targets, worst first."""
+
+    record: Record
+    worst: Judgement
+    judgements: tuple[Judgement, ...] = field(default=())
+
+
+def judge_order(
+    order: str | None,
+    ordered: OrderedProcedure,
+    knowhow: Knowhow,
+    logic: Logic,
+    care: Sequence[Rule] = (),
+) -> OrderJudgement:
+    """The decision for one order whose procedure has been found; `logic` has the order bound."""
+    if ordered.procedure is None:
+        return _open_procedure(order, ordered, knowhow, logic)
+    judged = _judge_targets(order, ordered, knowhow, logic, care)
+    ranked = sorted(judged, key=lambda judgement: _badness(judgement.record, knowhow.policy))
+    worst = ranked[0]
+    record = worst.record
+    if len(judged) > 1:
+        record = replace(record, levels=tuple(judgement.record for judgement in judged))
+    return OrderJudgement(record, worst, tuple(ranked))
+
+
+def _badness(record: Record, policy: Policy) -> tuple[int, int]:
+    return policy.rank(record.status, record.rating), -_seriousness(record.indicator)
+
+
+def _seriousness(indicator: str) -> int:
+    return {"info": 0, "warning": 1, "critical": 2}.get(indicator, 0)
+
+
+def _open_procedure(order: str | None, ordered: OrderedProcedure, knowhow: Knowhow, logic: Logic) -> OrderJudgement:
+    """An order whose code leaves several procedures possible: what all of them have in common is said already."""
+    policy = knowhow.policy
+    covering = [set(knowhow.rules.about(candidate)) for candidate in ordered.candidates]
+    common = set.intersection(*covering) if covering else set()
+    rules = [rule for rule in knowhow.rules.rules if rule in common and not rule.is_check]
+    findings = tuple(find(rule, logic, None) for rule in rules if not is_text_only(rule))
+    lists = _lists(findings, policy)
+    record = Record(
+        status=ASK,
+        order=order,
+        candidates=ordered.candidates,
+        must_ask=(policy.unclear_procedure,),
+        lists=lists,
+        indicator=worst_indicator(["warning", *_indicators(findings, policy)]),
+        plan=_plan_of(knowhow.group_for(ordered.candidates[0]), policy),
+    )
+    judgement = Judgement(record, ordered, None, None, findings, (), logic)
+    return OrderJudgement(record, judgement, (judgement,))
+
+
+def _judge_targets(
+    order: str | None, ordered: OrderedProcedure, knowhow: Knowhow, logic: Logic, care: Sequence[Rule]
+) -> list[Judgement]:
+    targets = knowhow.policy.targets
+    named = _codes(targets.levels, logic)
+    if named:
+        return [_judge(order, ordered, knowhow, _at(level, knowhow, logic), care, level) for level in named]
+    possible = _codes(targets.otherwise, logic)
+    if len(possible) <= 1:
+        level = possible[0] if possible else None
+        judged = _judge(order, ordered, knowhow, _at(level, knowhow, logic), care, level)
+        return [judged]
+    each = [_judge(order, ordered, knowhow, _at(level, knowhow, logic), care, level) for level in possible]
+    if len({_outcome_key(judgement.record) for judgement in each}) == 1:
+        return each[:1]
+    question = targets.question
+    worst = min(each, key=lambda judgement: _badness(judgement.record, knowhow.policy))
+    record = replace(
+        worst.record,
+        status=ASK,
+        level=None,
+        primary=None,
+        also=(),
+        rating=None,
+        disagreement=False,
+        provisional=None,
+        nearest=None,
+        reason=None,
+        alternatives=(),
+        suggested_next=(),
+        must_ask=(question,),
+        indicator=worst_indicator(["warning", worst.record.indicator]),
+    )
+    return [replace(worst, record=record, selection=None, row=None, target_reason="several")]
+
+
+def _outcome_key(record: Record) -> tuple[object, ...]:
+    lists = tuple(sorted((name, tuple(sorted(ids))) for name, ids in record.lists.items()))
+    return (record.status, record.primary, record.rating, record.must_ask, record.safety_ask, record.reason, lists)
+
+
+def _at(level: str | None, knowhow: Knowhow, logic: Logic) -> Logic:
+    return logic if level is None else logic.bound({knowhow.policy.targets.parameter: level})
+
+
+def _codes(expression: Expression | None, logic: Logic) -> list[str]:
+    """The codes of a list of codes or texts; none where it is unknown or fails."""
+    if expression is None:
+        return []
+    try:
+        found = logic.value(expression)
+    except CdsError:
+        return []
+    entries = found if isinstance(found, list | tuple) else [] if found is None else [found]
+    codes = [entry if isinstance(entry, str) else getattr(entry, "code", None) for entry in entries]
+    return list(dict.fromkeys(code for code in codes if isinstance(code, str)))
+
+
+def _judge(
+    order: str | None,
+    ordered: OrderedProcedure,
+    knowhow: Knowhow,
+    logic: Logic,
+    care: Sequence[Rule],
+    level: str | None,
+) -> Judgement:
+    policy, procedure = knowhow.policy, ordered.procedure
+    about = [rule for rule in knowhow.rules.about(procedure) if not rule.is_check and not is_text_only(rule)]
+    findings = tuple(find(rule, logic, procedure) for rule in about)
+    checks = tuple(found for rule in care if rule.covers(procedure) and (found := find_check(rule, logic)))
+    group = knowhow.group_for(procedure)
+    record = Record(
+        status=NOT_RATED,
+        order=order,
+        procedure=procedure,
+        rated_as=ordered.rated_as,
+        level=level,
+        lists=_lists(findings, policy),
+        safety_ask=_safety_ask(findings),
+        care_flags=tuple(check.rule.id for check in checks if check.met is not True),
+        failures=_failures(findings, checks),
+        plan=_plan_of(group, policy),
+    )
+    judgement = Judgement(record, ordered, None, None, findings, checks, logic)
+    unclear = policy.targets.unclear
+    if unclear is not None and logic.truth(unclear) is True:
+        record = replace(record, status=ASK, must_ask=(policy.targets.question,))
+        judgement = replace(judgement, target_reason="unclear")
+    elif group is not None:
+        judgement, record = _rate(judgement, record, group, knowhow, logic)
+    record = replace(record, suggested_next=_suggested(judgement, record, knowhow, logic))
+    record = replace(record, indicator=_indicator(record, findings, policy))
+    return replace(judgement, record=record)
+
+
+def _rate(
+    judgement: Judgement, record: Record, group: ScenarioGroup, knowhow: Knowhow, logic: Logic
+) -> tuple[Judgement, Record]:
+    selection = select(group, logic, knowhow.facts)
+    judgement = replace(judgement, selection=selection)
+    rated_as = record.rated_as
+    nearest = selection.nearest.id if selection.nearest else None
+    if selection.excluded is not None:
+        return judgement, replace(record, status=NO_MATCH, reason=selection.excluded.reason or None, nearest=nearest)
+    if not group.rates(rated_as):
+        return judgement, replace(record, status=NOT_RATED)
+    failures = tuple(identifier for identifier, outcome in selection.outcomes.items() if outcome.state is State.FAILED)
+    record = replace(
+        record,
+        notes_unknown=tuple(fact.id for fact in selection.open_notes),
+        failures=(*record.failures, *failures),
+    )
+    if selection.undecided:
+        provisional = provisional_rating(selection, rated_as)
+        return judgement, replace(record, status=ASK, must_ask=selection.must_ask, provisional=provisional)
+    if selection.primary is None:
+        reason = (selection.situation.reason if selection.situation else "") or None
+        return judgement, replace(record, status=NO_MATCH, nearest=nearest, reason=reason)
+    row = selection.primary.rows.get(rated_as or "")
+    record = replace(
+        record,
+        status=DECIDED if row else NOT_RATED,
+        primary=selection.primary.id,
+        also=tuple(alternative.id for alternative in selection.also),
+        rating=row.rating if row else None,
+        disagreement=row.disagreement if row else False,
+    )
+    differences = tuple(
+        (other.id, theirs.rating if theirs else "")
+        for other in selection.also
+        if (theirs := other.rows.get(rated_as or "")) is None or row is None or theirs.rating != row.rating
+    )
+    judgement = replace(judgement, row=row, differences=differences)
+    return judgement, replace(record, alternatives=_alternatives(judgement, record, knowhow, logic))
+
+
+def _alternatives(judgement: Judgement, record: Record, knowhow: Knowhow, logic: Logic) -> tuple[str, ...]:
+    """The procedures to offer instead: well rated in the scenario and not excluded by a rule of their own."""
+    policy = knowhow.policy.alternatives
+    assert judgement.selection is not None
+    assert judgement.selection.primary is not None
+    excluded = any(f.fires and f.rule.severity == policy.excluded_by for f in judgement.findings)
+    if record.rating == policy.satisfied_by and not excluded:
+        return ()
+    rows = judgement.selection.primary.rows.values()
+    own = {record.rated_as, record.procedure}
+    for wanted in policy.offer:
+        offered = tuple(
+            row.procedure
+            for row in rows
+            if row.rating == wanted
+            and row.procedure not in own
+            and not _is_excluded(row.procedure, {policy.excluded_by}, knowhow, logic)
+        )
+        if offered:
+            return offered
+    return ()
+
+
+def _is_excluded(procedure: str, severities: set[str], knowhow: Knowhow, logic: Logic) -> bool:
+    return any(rule.severity in severities and holds(rule, logic) for rule in knowhow.rules.about(procedure))
+
+
+def _suggested(judgement: Judgement, record: Record, knowhow: Knowhow, logic: Logic) -> tuple[str, ...]:
+    """The procedures that the rules which fire suggest as the next thing to do."""
+    found: list[str] = []
+    own = {record.procedure, record.rated_as}
+    for finding in judgement.fired:
+        found += [s.procedure for s in finding.rule.suggests if logic.truth(s.condition) is True]
+        if finding.rule.suggests_avoiding:
+            found += _avoiding(finding.rule, judgement, knowhow, logic, own)
+    return tuple(dict.fromkeys(code for code in found if code not in own))
+
+
+def _avoiding(rule: Rule, judgement: Judgement, knowhow: Knowhow, logic: Logic, own: set[str | None]) -> list[str]:
+    """The best rated procedure of the scenario that the rule is not about, and that nothing like it speaks against."""
+    if judgement.selection is None or judgement.selection.primary is None:
+        return []
+    against = {rule.severity, knowhow.policy.alternatives.excluded_by}
+    rows = judgement.selection.primary.rows.values()
+    for wanted in knowhow.policy.alternatives.offer:
+        for row in rows:
+            if (
+                row.rating == wanted
+                and row.procedure not in own
+                and not rule.covers(row.procedure)
+                and not _is_excluded(row.procedure, against, knowhow, logic)
+            ):
+                return [row.procedure]
+    return []
+
+
+def judge_without_order(
+    knowhow: Knowhow, logic: Logic, care: Sequence[Rule], order: str | None = None, subject: str | None = None
+) -> Judgement:
+    """The advice for a call without a rating: reminders, readiness, what is not documented."""
+    about = [rule for rule in knowhow.rules.about(None) if not rule.is_check and not is_text_only(rule)]
+    findings = tuple(find(rule, logic, None) for rule in about)
+    checks = tuple(found for rule in care if (found := find_check(rule, logic)))
+    not_met = any(check.met is False and check.rule.level == "must" for check in checks)
+    indicators = _indicators(findings, knowhow.policy)
+    record = Record(
+        status=ADVISORY,
+        order=order,
+        subject=subject,
+        lists=_lists(findings, knowhow.policy),
+        care_flags=tuple(check.rule.id for check in checks if check.met is not True),
+        failures=_failures(findings, checks),
+        indicator=worst_indicator([*indicators, *(["warning"] if not_met else [])]),
+        plan=knowhow.policy.plan.canonical,
+    )
+    judgement = Judgement(record, None, None, None, findings, checks, logic)
+    suggested = _suggested(judgement, record, knowhow, logic)
+    return replace(judgement, record=replace(record, suggested_next=suggested))
+
+
+def _lists(findings: Iterable[Finding], policy: Policy) -> Mapping[str, tuple[str, ...]]:
+    lists: dict[str, list[str]] = {}
+    for finding in findings:
+        if finding.fires:
+            lists.setdefault(policy.severity(finding.rule.severity).list, []).append(finding.rule.id)
+    return {name: tuple(ids) for name, ids in lists.items()}
+
+
+def _safety_ask(findings: Iterable[Finding]) -> tuple[str, ...]:
+    return tuple(sorted({fact for f in findings if f.rule.unknown == "ask" for fact in f.outcome.facts}))
+
+
+def _failures(findings: Iterable[Finding], checks: Iterable[Finding]) -> tuple[str, ...]:
+    return tuple(f.rule.id for f in (*findings, *checks) if f.outcome.state is State.FAILED)
+
+
+def _indicators(findings: Iterable[Finding], policy: Policy) -> list[str]:
+    found = []
+    for finding in findings:
+        if finding.fires:
+            found.append("critical" if finding.rule.emergency else policy.severity(finding.rule.severity).indicator)
+        elif finding.outcome.state is State.FAILED:
+            found.append("warning")  # a rule that could not be looked at is no reassurance
+    return found
+
+
+def _indicator(record: Record, findings: Iterable[Finding], policy: Policy) -> str:
+    indicators = _indicators(findings, policy)
+    if record.rating and record.rating in policy.rating_meanings:
+        indicators.append(policy.rating_meanings[record.rating].indicator)
+    if record.status == ASK or record.safety_ask or record.failures:
+        indicators.append("warning")
+    return worst_indicator(indicators)
+
+
+def _plan_of(group: ScenarioGroup | None, policy: Policy) -> str:
+    return group.plan.canonical if group is not None else policy.plan.canonical

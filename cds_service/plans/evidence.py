@@ -1,0 +1,104 @@
+"""Which facts a judgement rests on, with their values and the resources that they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from cds_service.errors import CdsError
+from cds_service.plans.deciding import Judgement
+from cds_service.plans.expressions import Define, Expression, InlineCql
+from cds_service.plans.facts_catalogue import Fact, FactCatalogue
+from cds_service.plans.logic import Logic
+from cds_service.proposals.evidence import FactEvidence
+from cds_service.values.codes import Code, Concept
+from cds_service.values.formatting import to_text
+from cds_service.values.quantity import Quantity
+
+
+def evidence_of(judgement: Judgement, facts: FactCatalogue) -> tuple[FactEvidence, ...]:
+    """The facts behind the chosen scenario, the rules that fire and the questions, each once, in the order met."""
+    logic = judgement.logic
+    if logic is None:
+        return ()
+    keys: dict[tuple[str, str], None] = {}
+    for expression in _expressions(judgement):
+        for key in _facts_below(expression, logic, facts):
+            keys.setdefault(key)
+    return tuple(entry for key in keys if (entry := fact_evidence(facts.by_key[key], logic)) is not None)
+
+
+def _expressions(judgement: Judgement) -> Iterable[Expression]:
+    selection = judgement.selection
+    if selection is not None:
+        if selection.primary is not None:
+            yield from selection.primary.criteria
+        for alternative in selection.undecided:
+            yield from alternative.criteria
+        yield from selection.failed_criteria
+        if selection.excluded is not None and selection.excluded.condition is not None:
+            yield selection.excluded.condition
+    for finding in judgement.findings:
+        if finding.fires:
+            yield from finding.rule.conditions
+
+
+def _facts_below(expression: Expression, logic: Logic, facts: FactCatalogue) -> list[tuple[str, str]]:
+    match expression:
+        case Define(library, name):
+            key = (library, name)
+        case InlineCql(name, _, library):
+            key = (library or "", name)
+        case _:
+            return []
+    if key in facts.by_key:
+        return [key]
+    try:
+        found = logic.run.evidence(*key)
+    except CdsError:
+        return []
+    return [(library, name) for library, name, _ in found.definitions if (library, name) in facts.by_key]
+
+
+def fact_evidence(fact: Fact, logic: Logic) -> FactEvidence | None:
+    """The fact's value for this patient with its resources; None if it could not be evaluated."""
+    try:
+        found = logic.run.evidence(*fact.key)
+    except CdsError:
+        return None
+    value, unit = json_value(found.value)
+    references = tuple(dict.fromkeys(resource.reference for resource in found.resources))
+    dates = [text for resource in found.resources if (text := _date(resource.effective))]
+    return FactEvidence(
+        fact=fact.id,
+        value=value,
+        references=references,
+        dated=max(dates, default=None),
+        unit=unit,
+        library=fact.library,
+        define=fact.define,
+    )
+
+
+def _date(effective: Any) -> str | None:
+    if effective is None:
+        return None
+    text = effective if isinstance(effective, str) else to_text(effective)
+    return str(text)[:10]
+
+
+def json_value(value: Any) -> tuple[Any, str | None]:
+    """A CQL value as a JSON value, with the unit of a quantity."""
+    match value:
+        case None | bool() | int() | Decimal() | str():
+            return value, None
+        case Quantity():
+            return value.value, value.unit
+        case Code():
+            return value.code, None
+        case Concept():
+            return (value.codes[0].code if value.codes else value.display), None
+        case list() | tuple():
+            return [json_value(entry)[0] for entry in value], None
+    return str(to_text(value)), None

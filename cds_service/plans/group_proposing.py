@@ -1,0 +1,104 @@
+"""Proposals for calls without a rating: one for each group of rules and checks that has something to say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cds_service.plans.deciding import Judgement, Knowhow
+from cds_service.plans.extensions import listed
+from cds_service.plans.offers import ApplyActivity, Offers, Subject, defined_orders
+from cds_service.plans.orders import accompanying
+from cds_service.plans.policy import worst_indicator
+from cds_service.plans.rules import Finding, Rule
+from cds_service.plans.wording import Vocabulary, group_values
+from cds_service.proposals.proposals import CardTemplate, Proposal, ProposedAction, ProposedSuggestion
+
+_GROUP_DETAIL = """**Not met:**
+- {checks-not-met}
+
+**Not documented:**
+- {checks-not-documented}
+
+{disclaimer}"""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupProposals:
+    """Makes the proposals for one judgement without a rating."""
+
+    judgement: Judgement
+    knowhow: Knowhow
+    words: Vocabulary
+    offers: Offers
+    subject: Subject
+    apply_activity: ApplyActivity
+    hook: str
+
+    def proposals(self) -> tuple[Proposal, ...]:
+        """One for each group with something to say."""
+        grouped: dict[tuple[str, str], list[Finding]] = {}
+        for finding in (*self.judgement.findings, *self.judgement.checks):
+            if finding.rule.group is not None:
+                grouped.setdefault((finding.rule.plan.canonical, finding.rule.group.id), []).append(finding)
+        found = []
+        for findings in grouped.values():
+            speaking = [f for f in findings if (f.met is not True if f.rule.is_check else f.fires)]
+            if speaking:
+                found.append(self.proposal(findings, speaking))
+        return tuple(found)
+
+    def proposal(self, findings: Sequence[Finding], speaking: Sequence[Finding]) -> Proposal:
+        """The card of one group."""
+        rule, policy = findings[0].rule, self.knowhow.policy
+        template = self.template(rule)
+        must = any(f.met is False and f.rule.level == "must" for f in speaking)
+        indicators = [
+            "critical" if f.rule.emergency else policy.severity(f.rule.severity).indicator
+            for f in speaking
+            if not f.rule.is_check
+        ]
+        values = group_values(self.judgement, findings, self.knowhow)
+        values["group"] = template.summary[-1:]
+        citation = next((citation for finding in speaking for citation in finding.rule.sources), None)
+        known = policy.sources.get(citation.source) if citation else None
+        return Proposal(
+            template=template,
+            order=self.judgement.record.order,
+            indicator=worst_indicator([*indicators, *(["warning"] if must else [])]),
+            values=values,
+            source_label=known.label if known else policy.source_label,
+            source_url=known.url if known else policy.source_url,
+            topic={"system": policy.topic_system, **template.topic},
+            plan=rule.plan.canonical,
+            action=template.id,
+            content=(self.judgement.record.subject or "", *(f"{f.rule.id}={f.met}" for f in speaking)),
+            suggestions=tuple(defined_orders(speaking, self.offers, self.apply_activity, self.creation)),
+            override_reasons=policy.override_reasons,
+        )
+
+    def template(self, rule: Rule) -> CardTemplate:
+        """The words of the group, with those of the policy where it has none."""
+        group = rule.group
+        assert group is not None
+        cards = self.knowhow.policy.cards
+        base = next((c for c in cards if c.about == "group" and (not c.hooks or self.hook in c.hooks)), None)
+        topic = group.settings.get("topic")
+        return CardTemplate(
+            id=group.id,
+            about="group",
+            hooks=frozenset(),
+            severity=(),
+            topic={"code": topic, "display": group.title} if isinstance(topic, str) else (topic or {}),
+            summary=tuple(str(form) for form in listed(group.settings.get("summary"))) or (group.title,),
+            detail=str(group.settings.get("detail") or (base.detail if base else _GROUP_DETAIL)),
+            suggestions=(),
+            override_reasons=base.override_reasons if base else (),
+        )
+
+    def creation(self, request: Mapping[str, Any], name: str) -> ProposedSuggestion:
+        """A button that adds an order."""
+        text = str(self.knowhow.policy.words.get("create") or "Add an order: {name}").replace("{name}", name)
+        order = accompanying(None, request, self.subject.patient)
+        return ProposedSuggestion(text, (ProposedAction("create", text, order),), "create")

@@ -1,0 +1,70 @@
+"""What the buttons of cards are made from: order codes, the definitions of orders, and what the installation is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cds_service.errors import CdsError
+from cds_service.plans.activities import Subjects
+from cds_service.plans.apply import Activity
+from cds_service.plans.orders import OrderCodes
+from cds_service.plans.rules import Finding
+from cds_service.proposals.proposals import ProposedSuggestion
+
+ApplyActivity = Callable[[Activity], Mapping[str, Any]]
+
+
+def _nowhere(_: str) -> str | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What an installation says about itself on cards and orders."""
+
+    consulted: str  # the mechanism that rated an order
+    question_url: Callable[[str], str | None] = field(
+        default=lambda identifier: None
+    )  # id of a Questionnaire -> address
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """What buttons are made from."""
+
+    codes: OrderCodes
+    activities: Mapping[str, Activity]  # by procedure
+    find_activity: Callable[[str], Activity | None]  # by canonical
+    site: Site
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whom the advice is for, and when."""
+
+    patient: str  # Patient/x
+    subjects: Subjects
+    as_of: str  # the decision time as FHIR dateTime
+
+
+def defined_orders(
+    findings: Sequence[Finding],
+    offers: Offers,
+    apply_activity: ApplyActivity,
+    creation: Callable[[Mapping[str, Any], str], ProposedSuggestion],
+) -> list[ProposedSuggestion]:
+    """Buttons for the orders that the definitions of rules and checks describe, each once."""
+    found: dict[str, ProposedSuggestion] = {}
+    for finding in findings:
+        canonical = finding.rule.action.definition
+        activity = offers.find_activity(canonical) if canonical and canonical not in found else None
+        if canonical and activity is not None:
+            try:
+                request = apply_activity(activity)
+            except CdsError:
+                continue
+            name = str(activity.written.get("title") or finding.rule.title)
+            found[canonical] = creation(request, name)
+    return list(found.values())

@@ -1,0 +1,143 @@
+"""Draft orders changed: replaced by a better one in the same code system, accompanied by another, marked with a rating.
+
+Every change starts from a copy of the draft as it came in, so that nothing the client wrote is lost.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cds_service.plans.extensions import listed
+
+RATING = "http://fhir.org/argonaut/Extension/pama-rating"
+CONSULTED = "http://fhir.org/argonaut/Extension/pama-rating-qcdsm-consulted"
+CONSULT_ID = "http://fhir.org/argonaut/Extension/pama-rating-consult-id"
+CRITERION = "http://fhir.org/argonaut/Extension/pama-rating-auc-applied"
+RATING_SYSTEM = "http://fhir.org/argonaut/CodeSystem/pama-rating"
+_MARKS = frozenset({RATING, CONSULTED, CONSULT_ID, CRITERION})
+# What a new order takes over from the draft that it accompanies.
+_SHARED = (
+    "subject", "encounter", "requester", "reasonCode", "reasonReference", "bodySite", "priority", "insurance",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class OrderCode:
+    """A code that orders a procedure, with the regions that it covers."""
+
+    system: str
+    code: str
+    display: str | None
+    procedure: str
+    regions: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class OrderCodes:
+    """The codes that order procedures, both ways."""
+
+    by_procedure: Mapping[str, tuple[OrderCode, ...]] = field(default_factory=dict)
+    by_code: Mapping[tuple[str, str], OrderCode] = field(default_factory=dict)
+
+    def counterpart(self, coding: Mapping[str, Any], procedure: str) -> OrderCode | None:
+        """The code in the same system that orders `procedure` in the same region; None if there is none."""
+        system, code = str(coding.get("system") or ""), str(coding.get("code") or "")
+        origin = self.by_code.get((system, code))
+        regions = origin.regions if origin else frozenset()
+        same = [entry for entry in self.by_procedure.get(procedure, ()) if entry.system == system]
+        return next((entry for entry in same if entry.regions == regions), None)
+
+
+def read_order_codes(maps: Iterable[Mapping[str, Any]], procedures: str, regions: str) -> OrderCodes:
+    """The order codes in ConceptMaps that lead to the procedures, with the regions that other maps give them."""
+    covered: dict[tuple[str, str], set[str]] = {}
+    found: list[tuple[str, Mapping[str, Any], str]] = []
+    for concept_map in maps:
+        for group in listed(concept_map.get("group")):
+            source = str(group.get("source") or "")
+            for element in listed(group.get("element")):
+                for target in listed(element.get("target")):
+                    code = str(target.get("code") or "")
+                    if group.get("target") == regions and code:
+                        covered.setdefault((source, str(element.get("code"))), set()).add(code)
+                    elif group.get("target") == procedures and target.get("equivalence") in {"equivalent", "equal"}:
+                        found.append((source, element, code))
+    by_procedure: dict[str, list[OrderCode]] = {}
+    by_code: dict[tuple[str, str], OrderCode] = {}
+    for source, element, procedure in found:
+        key = (source, str(element.get("code")))
+        entry = OrderCode(source, key[1], element.get("display"), procedure, frozenset(covered.get(key, ())))
+        by_procedure.setdefault(procedure, []).append(entry)
+        by_code.setdefault(key, entry)
+    return OrderCodes({code: tuple(entries) for code, entries in by_procedure.items()}, by_code)
+
+
+def replaced(draft: Mapping[str, Any], procedure: str, name: str, system: str, codes: OrderCodes) -> dict[str, Any]:
+    """The draft ordering `procedure` instead, coded in the systems in which it came, everything else kept."""
+    order = without_marks(draft)
+    concept = order.get("code")
+    came = listed(concept.get("coding")) if isinstance(concept, Mapping) else []
+    codings = []
+    for coding in came:
+        if coding.get("system") == system:
+            codings.append({"system": system, "code": procedure, "display": name})
+        elif counterpart := codes.counterpart(coding, procedure):
+            new = {"system": counterpart.system, "code": counterpart.code, "display": counterpart.display}
+            codings.append({key: value for key, value in new.items() if value})
+    order["code"] = {"coding": codings or [{"system": system, "code": procedure, "display": name}], "text": name}
+    return order
+
+
+def accompanying(draft: Mapping[str, Any] | None, template: Mapping[str, Any], subject: str) -> dict[str, Any]:
+    """A new order made from an applied ActivityDefinition, for the same patient and reason as the draft."""
+    order = {name: value for name, value in template.items() if name not in {"id", "instantiatesCanonical"}}
+    order.setdefault("subject", {"reference": subject})
+    if draft is not None:
+        for name in _SHARED:
+            if name in draft and name not in template:
+                order[name] = copy.deepcopy(draft[name])
+        if "intent" in draft:
+            order["intent"] = draft["intent"]
+    order["status"] = "draft"
+    return order
+
+
+def without_marks(draft: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of the draft without ratings that belong to what it was."""
+    order = copy.deepcopy(dict(draft))
+    kept = [entry for entry in listed(order.get("extension")) if entry.get("url") not in _MARKS]
+    if kept:
+        order["extension"] = kept
+    else:
+        order.pop("extension", None)
+    return order
+
+
+def marked(
+    draft: Mapping[str, Any],
+    mark: str,
+    finer: Mapping[str, Any] | None,
+    consulted: str,
+    consult_id: str,
+    criterion: str,
+) -> dict[str, Any]:
+    """The draft with its rating; a consultation that came to the same before keeps its id."""
+    before = {entry.get("url"): entry for entry in listed(draft.get("extension"))}
+    codings: list[Mapping[str, Any]] = [{"system": RATING_SYSTEM, "code": mark}]
+    if finer:
+        codings.append(finer)
+    rating = {"url": RATING, "valueCodeableConcept": {"coding": codings}}
+    same = before.get(RATING) == rating and before.get(CRITERION, {}).get("valueUri") == criterion
+    kept_id = before.get(CONSULT_ID, {}).get("valueUri") if same else None
+    order = without_marks(draft)
+    order["extension"] = [
+        *listed(order.get("extension")),
+        rating,
+        {"url": CONSULTED, "valueString": consulted},
+        {"url": CONSULT_ID, "valueUri": kept_id or consult_id},
+        {"url": CRITERION, "valueUri": criterion},
+    ]
+    return order

@@ -1,0 +1,341 @@
+"""Proposals for what was found: one for each order and concern that the policy has a card for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cds_service.plans.deciding import ASK, Knowhow, OrderJudgement
+from cds_service.plans.extensions import listed
+from cds_service.plans.offers import ApplyActivity, Offers, Site, Subject, defined_orders
+from cds_service.plans.orders import accompanying, marked, replaced
+from cds_service.plans.policy import INDICATORS, worst_indicator
+from cds_service.plans.questions import Option
+from cds_service.plans.rules import Finding
+from cds_service.plans.wording import Values, Vocabulary, cql_values, order_values
+from cds_service.proposals.evidence import FactEvidence
+from cds_service.proposals.proposals import (
+    CardTemplate,
+    Proposal,
+    ProposedAction,
+    ProposedLink,
+    ProposedSuggestion,
+)
+
+_MOST_REPLACEMENTS = 3
+_MOST_ANSWERS = 8
+_FAILURE = CardTemplate(
+    id="not-evaluated", about="rules", hooks=frozenset(), severity=(), topic={},
+    summary=("Part of the advice on {order} could not be worked out.", "Part of the advice could not be worked out."),
+    detail="These parts could not be evaluated. Their silence is no reassurance:\n- {failures}",
+    suggestions=(), override_reasons=(),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class OrderProposals:
+    """Makes the proposals for one judged order."""
+
+    judged: OrderJudgement
+    knowhow: Knowhow
+    words: Vocabulary
+    offers: Offers
+    subject: Subject
+    apply_activity: ApplyActivity
+    hook: str
+    draft: Mapping[str, Any] | None
+    evidence: Sequence[FactEvidence]
+
+    def proposals(self) -> tuple[Proposal, ...]:
+        """One for each card of the policy that has something to say about the order at this hook."""
+        values = order_values(self.judged, self.knowhow, self.words, self.draft, self.evidence)
+        found = []
+        for template in self.knowhow.policy.cards:
+            if template.hooks and self.hook not in template.hooks:
+                continue
+            indicator = self.indicator(template)
+            if indicator is not None:
+                found.append(self.proposal(template, indicator, values))
+        if self.judged.record.failures:
+            found.append(self.failure(values))
+        return self.raised(found)
+
+    def indicator(self, template: CardTemplate) -> str | None:
+        """How serious this card is; None: nothing to say."""
+        record, policy = self.judged.record, self.knowhow.policy
+        is_silent = self.judged.worst.selection is not None and any(
+            situation is not None and situation.silent
+            for situation in (self.judged.worst.selection.situation, self.judged.worst.selection.excluded)
+        )
+        meaning = policy.rating_meanings.get(record.rating or "")
+        match template.about:
+            case "rating":
+                if record.status == ASK or (is_silent and record.indicator == "info"):
+                    return None
+                return meaning.indicator if meaning else "info"
+            case "questions":
+                return "warning" if record.status == ASK else None
+            case "safety-questions":
+                return "warning" if record.safety_ask else None
+            case "rules":
+                fired = [f for f in self.fired() if f.rule.severity in template.severity]
+                if fired:
+                    return worst_indicator([self._weight(finding) for finding in fired])
+                return "warning" if template.asks_safety and record.safety_ask else None
+        return None
+
+    def fired(self) -> list[Finding]:
+        """The rules that fire at any target, each once."""
+        found: dict[str, Finding] = {}
+        for judgement in self.judged.judgements:
+            for finding in judgement.fired:
+                found.setdefault(finding.rule.id, finding)
+        return list(found.values())
+
+    def raised(self, found: list[Proposal]) -> tuple[Proposal, ...]:
+        """The cards, the most serious of them at least as serious as the record."""
+        if not found:
+            return ()
+        wanted = self.judged.record.indicator
+        worst = max(found, key=lambda proposal: INDICATORS.index(proposal.indicator))
+        if INDICATORS.index(wanted) > INDICATORS.index(worst.indicator):
+            found[found.index(worst)] = replace(worst, indicator=wanted)
+        return tuple(found)
+
+    def proposal(self, template: CardTemplate, indicator: str, values: Values) -> Proposal:
+        """One card."""
+        policy, record = self.knowhow.policy, self.judged.record
+        names = template.cql_names
+        filled = values | cql_values(names, self.judged.worst) if names else values
+        label, url = self.source(template)
+        return Proposal(
+            template=template,
+            order=record.order,
+            indicator=indicator,
+            values=filled,
+            source_label=label,
+            source_url=url,
+            topic={"system": policy.topic_system, **template.topic},
+            plan=record.plan or "",
+            action=self.action_id(template),
+            content=self.content(template),
+            suggestions=tuple(self.suggestions(template)),
+            override_reasons=(*policy.override_reasons, *template.override_reasons),
+            links=tuple(self.links(template)),
+        )
+
+    def source(self, template: CardTemplate) -> tuple[str, str | None]:
+        """The primary source of the advice."""
+        sources = []
+        selection = self.judged.worst.selection
+        if template.about == "rules":
+            fired = [f for f in self.fired() if f.rule.severity in template.severity]
+            fired.sort(key=lambda finding: -INDICATORS.index(self._weight(finding)))
+            sources = [citation for finding in fired for citation in finding.rule.sources]
+        elif selection is not None and selection.primary is not None:
+            sources = list(selection.primary.sources)
+        elif selection is not None and selection.undecided:
+            sources = list(selection.undecided[0].sources)
+        for citation in sources:
+            if known := self.knowhow.policy.sources.get(citation.source):
+                return known.label, known.url
+        return self.knowhow.policy.source_label, self.knowhow.policy.source_url
+
+    def action_id(self, template: CardTemplate) -> str:
+        """The scenario, rule or card that the advice comes from."""
+        record = self.judged.record
+        if template.about == "rules":
+            fired = [f for f in self.fired() if f.rule.severity in template.severity]
+            return max(fired, key=lambda f: INDICATORS.index(self._weight(f))).rule.id if fired else template.id
+        return record.primary or record.nearest or template.id
+
+    def content(self, template: CardTemplate) -> tuple[str, ...]:
+        """What the advice says: two cards with the same content are the same advice."""
+        record = self.judged.record
+        code = repr(sorted(str(c.get("code")) for c in listed(((self.draft or {}).get("code") or {}).get("coding"))))
+        rules = tuple(f.rule.id for f in self.fired() if not template.severity or f.rule.severity in template.severity)
+        head = (code, str(record.procedure), record.status, str(record.level))
+        if template.about == "rules":
+            return (*head, *rules, *record.safety_ask)
+        return (
+            *head, str(record.rating), str(record.primary), str(record.reason), *record.also, *record.must_ask,
+            *record.alternatives, *record.notes_unknown, *rules,
+        )  # fmt: skip
+
+    def links(self, template: CardTemplate) -> list[ProposedLink]:
+        """The page that asks the open questions."""
+        record = self.judged.record
+        if "answer" not in template.suggestions:
+            return []
+        asked = [fact for fact in (*record.must_ask, *record.safety_ask) if fact in self.words.questions.questions]
+        url = self.offers.site.question_url(self.words.questions.identifier(asked)) if asked else None
+        label = str(self.knowhow.policy.words.get("answer-link") or "Answer the open questions")
+        return [ProposedLink(label, url)] if url else []
+
+    def suggestions(self, template: CardTemplate) -> list[ProposedSuggestion]:
+        """The buttons of a card."""
+        found: list[ProposedSuggestion] = []
+        for kind in template.suggestions:
+            if kind == "replace":
+                found += self.replacements()
+            elif kind == "create":
+                found += self.creations()
+            elif kind == "answer":
+                found += self.answers()
+        return found
+
+    def replacements(self) -> list[ProposedSuggestion]:
+        """The order replaced by one that is rated better, with its rating."""
+        record, policy = self.judged.record, self.knowhow.policy
+        if self.draft is None or not self.draft.get("id"):
+            return []
+        found = []
+        for number, procedure in enumerate(record.alternatives[:_MOST_REPLACEMENTS]):
+            name = self.knowhow.procedures.name(procedure)
+            order = replaced(self.draft, procedure, name, policy.procedures, self.offers.codes)
+            order = self.rated(order, procedure)
+            words = str(policy.words.get("replace") or "Order {name} instead").replace("{name}", name)
+            action = ProposedAction("update", words, order)
+            found.append(ProposedSuggestion(words, (action,), "replace", recommended=number == 0))
+        return found
+
+    def rated(self, order: Mapping[str, Any], procedure: str) -> Mapping[str, Any]:
+        """The replacement with the rating that it would get itself."""
+        selection, policy = self.judged.worst.selection, self.knowhow.policy
+        if selection is None or selection.primary is None or policy.marks is None or not self._marks(procedure):
+            return order
+        row = selection.primary.rows.get(procedure)
+        meaning = policy.rating_meanings.get(row.rating) if row else None
+        if row is None or meaning is None or not meaning.mark:
+            return order
+        return marked(
+            order, meaning.mark, {"system": policy.ratings, "code": row.rating}, self.offers.site.consulted,
+            f"urn:uuid:{_NO_CONSULT}", criterion_of(self.judged, self.knowhow),
+        )  # fmt: skip
+
+    def _marks(self, procedure: str | None) -> bool:
+        marks = self.knowhow.policy.marks
+        return marks is not None and (marks.covers is None or self.knowhow.procedures.has(procedure, *marks.covers))
+
+    def creations(self) -> list[ProposedSuggestion]:
+        """Orders to add: what rules suggest next, and what the definitions of rules and checks describe."""
+        found = []
+        for procedure in self.judged.record.suggested_next:
+            activity = self.offers.activities.get(procedure)
+            name = self.knowhow.procedures.name(procedure)
+            template = self.apply_activity(activity) if activity is not None else self.plain_order(procedure, name)
+            found.append(self.creation(template, name))
+        judgement = self.judged.worst
+        asking = [f for f in judgement.findings if f.outcome.needs and f.rule.unknown == "ask"]
+        unmet = [f for f in judgement.checks if f.met is not True]
+        found += defined_orders([*judgement.fired, *asking, *unmet], self.offers, self.apply_activity, self.creation)
+        return found
+
+    def creation(self, template: Mapping[str, Any], name: str) -> ProposedSuggestion:
+        """A button that adds an order."""
+        order = accompanying(self.draft, template, self.subject.patient)
+        words = str(self.knowhow.policy.words.get("create") or "Add an order: {name}").replace("{name}", name)
+        return ProposedSuggestion(words, (ProposedAction("create", words, order),), "create")
+
+    def plain_order(self, procedure: str, name: str) -> Mapping[str, Any]:
+        """An order in our own code, where content has no ActivityDefinition for the procedure."""
+        coding = {"system": self.knowhow.policy.procedures, "code": procedure, "display": name}
+        return {
+            "resourceType": "ServiceRequest",
+            "status": "draft",
+            "intent": "order",
+            "code": {"coding": [coding], "text": name},
+        }
+
+    def answers(self) -> list[ProposedSuggestion]:
+        """Answers to the open questions, to be filed with one click."""
+        record = self.judged.record
+        book = self.words.questions
+        asked = list(dict.fromkeys((*record.must_ask, *record.safety_ask)))
+        found: list[ProposedSuggestion] = []
+        for fact in asked:
+            question = book.questions.get(fact)
+            if question is None or question.type not in {"boolean", "choice"}:
+                continue
+            choices: list[tuple[Any, str]] = [(option, option.display) for option in question.options]
+            if question.type == "boolean":
+                names = self.words.answer_names
+                choices = [(True, names.get("true", "yes")), (False, names.get("false", "no"))]
+            if len(found) + len(choices) > _MOST_ANSWERS:
+                break
+            found += [self.answer(fact, question.text, value, text) for value, text in choices]
+        return found
+
+    def answer(self, fact: str, question: str, value: bool | Option, text: str) -> ProposedSuggestion:
+        """A button that files one answer."""
+        scope = self.knowhow.facts.by_id[fact].scope
+        sites = [site for site in listed((self.draft or {}).get("bodySite")) if isinstance(site, Mapping)]
+        observation = self.words.questions.observation(
+            fact, value, self.subject.patient, self.subject.as_of, sites if scope == "fracture" else ()
+        )
+        words = f"{question} {text[:1].upper()}{text[1:]}"
+        return ProposedSuggestion(words, (ProposedAction("create", words, observation),), "answer")
+
+    def failure(self, values: Values) -> Proposal:
+        """The card that says what could not be worked out."""
+        titles: dict[str, None] = {}
+        for judgement in self.judged.judgements:
+            for finding in (*judgement.findings, *judgement.checks):
+                if finding.rule.id in judgement.record.failures:
+                    titles.setdefault(finding.rule.title)
+            if judgement.selection is not None:
+                for alternative in judgement.selection.group.alternatives:
+                    if alternative.id in judgement.record.failures:
+                        titles.setdefault(alternative.title)
+        filled = {**values, "failures": tuple(titles)}
+        record = self.judged.record
+        return Proposal(
+            template=_FAILURE,
+            order=record.order,
+            indicator="warning",
+            values=filled,
+            source_label=self.knowhow.policy.source_label,
+            source_url=self.knowhow.policy.source_url,
+            topic={},
+            plan=record.plan or "",
+            action="not-evaluated",
+            content=record.failures,
+        )
+
+    def _weight(self, finding: Finding) -> str:
+        if finding.rule.emergency:
+            return "critical"
+        return self.knowhow.policy.severity(finding.rule.severity).indicator
+
+
+# A replacement is rated before anybody accepts it; the consultation gets its own id when the order comes back.
+_NO_CONSULT = "00000000-0000-4000-8000-000000000000"
+
+
+def criterion_of(judged: OrderJudgement, knowhow: Knowhow) -> str:
+    """What the rating was made from: the plan, and the scenario within it."""
+    record = judged.record
+    url = (record.plan or knowhow.policy.plan.canonical).partition("|")[0]
+    return f"{url}#{record.primary}" if record.primary else url
+
+
+def order_mark(
+    judged: OrderJudgement, knowhow: Knowhow, draft: Mapping[str, Any], site: Site, consult_id: str
+) -> Mapping[str, Any] | None:
+    """The draft with its rating; None where no rating goes on it."""
+    record, policy = judged.record, knowhow.policy
+    marks = policy.marks
+    if marks is None or record.procedure is None or not draft.get("id"):
+        return None
+    if marks.covers is not None and not knowhow.procedures.has(record.procedure, *marks.covers):
+        return None
+    if record.rating:
+        meaning = policy.rating_meanings.get(record.rating)
+        mark = meaning.mark if meaning else ""
+    else:
+        mark = marks.by_status.get(record.status, "")
+    if not mark:
+        return None
+    finer = {"system": policy.ratings, "code": record.rating} if record.rating else None
+    return marked(draft, mark, finer, site.consulted, f"urn:uuid:{consult_id}", criterion_of(judged, knowhow))

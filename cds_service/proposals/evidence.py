@@ -1,0 +1,19 @@
+"""The facts that a decision rests on, with the resources that they come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class FactEvidence:
+    """One fact with its value and where it comes from."""
+
+    fact: str
+    value: Any  # JSON: boolean, number, text; None where it is not known
+    references: tuple[str, ...] = ()
+    dated: str | None = None  # the newest date among the resources
+    unit: str | None = None
+    library: str = ""
+    define: str = ""

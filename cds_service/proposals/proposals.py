@@ -1,0 +1,85 @@
+"""A proposal: one piece of advice before it is a card, with everything that its words and buttons are made from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+PLACEHOLDER = re.compile(r"\{([A-Za-z][^{}]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class CardTemplate:
+    """One kind of card: where it is shown and how its words are made."""
+
+    id: str
+    about: str  # rating | questions | rules | group | action
+    hooks: frozenset[str]  # empty: every hook
+    severity: tuple[str, ...]
+    topic: Mapping[str, str]
+    summary: tuple[str, ...]  # the first that fits and has all its parts
+    detail: str
+    suggestions: tuple[str, ...]  # kinds: replace, create, answer, keep
+    override_reasons: tuple[Mapping[str, str], ...]
+    translations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    asks_safety: bool = False  # about rules: also shown when only questions of safety are open
+
+    @property
+    def cql_names(self) -> tuple[str, ...]:
+        """The placeholders that CQL definitions fill."""
+        texts = [*self.summary, self.detail]
+        for translated in self.translations.values():
+            texts += [str(text) for text in translated.values()]
+        return tuple({name for text in texts for name in PLACEHOLDER.findall(text) if name.startswith("cql:")})
+
+
+@dataclass(frozen=True, slots=True)
+class ProposedAction:
+    """A change that a suggestion makes."""
+
+    type: Literal["create", "update", "delete"]
+    description: str
+    resource: Mapping[str, Any] | None = None
+    resource_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProposedSuggestion:
+    """A button, before it has an id."""
+
+    label: str
+    actions: tuple[ProposedAction, ...]
+    kind: str
+    recommended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProposedLink:
+    """A way to more, before it is on a card."""
+
+    label: str
+    url: str
+    smart: bool = False
+    app_context: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """One piece of advice on one subject."""
+
+    template: CardTemplate
+    order: str | None  # reference of the order that it is about
+    indicator: str
+    values: Mapping[str, tuple[str, ...]]  # what the placeholders of the template stand for
+    source_label: str
+    source_url: str | None
+    topic: Mapping[str, str]
+    plan: str
+    action: str  # the action, rule or scenario that the advice comes from
+    content: tuple[str, ...]  # what the advice says, for telling whether it is the same advice
+    suggestions: tuple[ProposedSuggestion, ...] = ()
+    override_reasons: tuple[Mapping[str, str], ...] = ()
+    links: tuple[ProposedLink, ...] = ()
+    extension: Mapping[str, Any] = field(default_factory=dict)
