@@ -1,0 +1,214 @@
+"""The facts for one call: what the client sent, what its server adds, and what neither could give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from cds_service.facts.availability import Availability, combine
+from cds_service.facts.belonging import of_patient
+from cds_service.facts.derived import DeriveCodings
+from cds_service.facts.facts import Facts
+from cds_service.facts.groups import CodeGroups
+from cds_service.facts.origins import Batch, Origin
+from cds_service.fhir.structs.decoding import Decoded, Decoder, SetAside
+from cds_service.fhir.structs.flavours import Struct
+from cds_service.hooks.contexts import ContextResource
+from cds_service.hooks.refusals import UnmetNeed
+from cds_service.hooks.requests import HookRequest
+from cds_service.patient_data.fhir_server import Budget, FhirServer, NotObtained
+from cds_service.patient_data.needs import Need, render
+from cds_service.patient_data.prefetched import (
+    NONE_RECORDED,
+    NOT_OBTAINABLE,
+    NOT_SENT,
+    Answer,
+    judge,
+    read_prefetched,
+)
+from cds_service.patient_data.scopes import Grant, grant
+from cds_service.patient_data.sources import Sources
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How resources are read and indexed; made at load from what the logic reads, and shared by all calls."""
+
+    decoder: Decoder
+    groups: CodeGroups
+    derive: DeriveCodings | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One thing to ask the server for, and the answer so far that it continues."""
+
+    need: Need
+    grant: Grant
+    run: Callable[[], list[Decoded]]
+    before: Answer = NOT_SENT
+
+
+def gather(request: HookRequest, needs: Sequence[Need], sources: Sources, reading: Reading) -> Facts:
+    """The facts of the patient of a call; `UnmetNeed` when required data could not be had."""
+    answers = {need.key: _prefetched(request, need, reading.decoder) for need in needs}
+    fetched: dict[str, Answer] = {}
+    server = sources.server(request, reading.decoder)
+    if server is not None:
+        fetched = _fetch(request, [(need, answers[need.key]) for need in needs], server, sources)
+    final = {need.key: fetched.get(need.key, answers[need.key]) for need in needs}
+    unmet = tuple(need.key for need in needs if need.required and _is_unmet(final[need.key]))
+    if unmet:
+        raise UnmetNeed(
+            f"Data that are needed could not be had: prefetch {', '.join(unmet)}.",
+            keys=unmet,
+            remedy="Send them as prefetch, or a fhirServer and an access token that allow reading them.",
+        )
+    batches = [
+        Batch(page.resources, Origin("server" if need.key in fetched else "prefetch", need.key), page.full_urls)
+        for need in needs
+        for page in final[need.key].pages
+    ]
+    context, drafts, bad = _context(request, reading.decoder)
+    batches += [Batch(members, Origin("context", member)) for member, members in drafts.items()]
+    return Facts(
+        batches,
+        as_of=request.as_of,
+        patient_id=request.context.patient_id,
+        context=context,
+        availability=_by_type(needs, final),
+        set_aside=[*_named(needs, final), *bad],
+        groups=reading.groups,
+        derive=reading.derive,
+    )
+
+
+def _prefetched(request: HookRequest, need: Need, decoder: Decoder) -> Answer:
+    if need.key not in request.prefetch:
+        return NOT_SENT
+    answer = read_prefetched(request.prefetch[need.key], need, decoder)
+    if need.type_name == "Patient" and answer.state is Availability.VALUE:
+        ids = {resource.id for page in answer.pages for resource in page.resources}  # type: ignore[attr-defined]
+        if request.context.patient_id not in ids:
+            return NOT_SENT  # another patient: as good as nothing
+    return answer
+
+
+def _is_unmet(answer: Answer) -> bool:
+    return answer.state in (Availability.ABSENT, Availability.UNOBTAINABLE) and not answer.set_aside
+
+
+# -- the server -----------------------------------------------------------------------------------------------------
+
+
+def _fetch(
+    request: HookRequest, asked: Iterable[tuple[Need, Answer]], server: FhirServer, sources: Sources
+) -> dict[str, Answer]:
+    """What the server adds: keys that were not sent, and further pages of those that were."""
+    budget = sources.budget()
+    answers: dict[str, Answer] = {}
+    jobs: list[_Job] = []
+    tokens = request.context.tokens()
+    for need, before in asked:
+        job = _job(request, need, before, server, budget, tokens)
+        if isinstance(job, Answer):
+            answers[need.key] = job
+        elif job is not None:
+            jobs.append(job)
+    for job, result in zip(jobs, sources.fetch_all([job.run for job in jobs], budget), strict=True):
+        if isinstance(result, NotObtained):
+            answers[job.need.key] = job.before if job.before.pages else NOT_OBTAINABLE
+            continue
+        answer = judge([*job.before.pages, *result], job.need)
+        if answer is NOT_SENT:
+            answer = NOT_OBTAINABLE  # the server sent something else than asked
+        if job.grant is Grant.PART and answer.state.is_complete:
+            answer = replace(answer, state=Availability.PARTIAL)
+        answers[job.need.key] = answer
+    return answers
+
+
+def _job(
+    request: HookRequest, need: Need, before: Answer, server: FhirServer, budget: Budget, tokens: Mapping[str, str]
+) -> _Job | Answer | None:
+    more = before.next_link
+    if before.state is not Availability.ABSENT and more is None:
+        return None
+    granted = _grant(request, need)
+    if granted is Grant.NONE:
+        return before if more is not None else NOT_OBTAINABLE
+    if more is not None:
+        if not server.is_ours(more):
+            return None
+        return _Job(need, granted, partial(server.follow, more, budget), before)
+    relative = render(need.template, tokens)
+    if relative is None:
+        # What the template asks about (an encounter, say) does not exist in this call.
+        return NONE_RECORDED if need.is_plain else NOT_OBTAINABLE
+    return _Job(need, granted, partial(server.read, relative, budget))
+
+
+def _grant(request: HookRequest, need: Need) -> Grant:
+    authorization = request.fhir_authorization
+    if authorization is None:
+        return Grant.ALL
+    bound = authorization.patient
+    return grant(
+        authorization.scope,
+        need.type_name,
+        is_read=need.is_read,
+        query=frozenset(need.template.partition("?")[2].split("&")),
+        same_patient=bound is None or bound.removeprefix("Patient/") == request.context.patient_id,
+    )
+
+
+# -- what it comes to -----------------------------------------------------------------------------------------------
+
+
+def _by_type(needs: Sequence[Need], answers: Mapping[str, Answer]) -> dict[str, Availability]:
+    states: dict[str, list[Availability]] = {}
+    for need in needs:
+        states.setdefault(need.type_name, []).append(answers[need.key].state)
+    return {name: combine(found) for name, found in states.items()}
+
+
+def _named(needs: Sequence[Need], answers: Mapping[str, Answer]) -> list[SetAside]:
+    """What was set aside, with the key it came under; a nameless one counts as of the type that was asked for."""
+    return [
+        replace(bad, key=need.key, type_name=bad.type_name if bad.type_name not in (None, "Bundle") else need.type_name)
+        for need in needs
+        for bad in answers[need.key].set_aside
+    ]
+
+
+def _context(
+    request: HookRequest, decoder: Decoder
+) -> tuple[dict[str, object], dict[str, list[Struct]], list[SetAside]]:
+    """The context for the logic: its simple members, and its resources (of this patient) by the member they came in."""
+    sent = request.context
+    members: dict[str, list[Struct]] = {}
+    bad: list[SetAside] = []
+    for draft in sent.resources:
+        members.setdefault(draft.member, [])
+        resource = _decode(draft, decoder, bad)
+        if resource is not None and of_patient([resource], sent.patient_id, {}):
+            members[draft.member].append(resource)
+    context: dict[str, object] = dict(sent.fields)
+    context |= {
+        "patientId": sent.patient_id,
+        "userId": sent.user_id,
+        "encounterId": sent.encounter_id,
+        "selections": sent.selections,
+        "dispatchedOrders": sent.dispatched_orders,
+        "performer": sent.performer,
+    }
+    context |= {member: tuple(resources) for member, resources in members.items()}
+    return context, {member: found for member, found in members.items() if found}, bad
+
+
+def _decode(draft: ContextResource, decoder: Decoder, bad: list[SetAside]) -> Any:
+    decoded = decoder.collect(draft.raw, flatten=False)
+    bad += [replace(fault, key=draft.member) for fault in decoded.set_aside]
+    return decoded.resources[0] if decoded.resources else None
