@@ -60,6 +60,9 @@ def _decimal_boundary(value: Decimal, digits: int, high: bool) -> Decimal | None
     """What was written, cut at or filled up to so many places (with nines for the high boundary)."""
     if not 0 <= digits <= decimals.PLACES:
         return None
+    if value < 0:
+        mirrored = _decimal_boundary(-value, digits, not high)
+        return None if mirrored is None else decimals.negate(mirrored)
     unit = _ONE.scaleb(-digits)
     places = decimals.places(value)
     if digits >= places:

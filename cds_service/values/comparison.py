@@ -19,18 +19,18 @@ _TEMPORALS = frozenset((Date, DateTime, Time))
 
 
 def compare(left: Any, right: Any) -> int | None:
-    """-1, 0 or 1; null where it is not certain or the units do not compare; an error for types without a common order."""
+    """-1, 0 or 1; null where it is not certain; an error for types without a common order."""
     if left is None or right is None:
         return None
     kind, other = type(left), type(right)
     if kind is other and kind in _NATIVE:
-        return (left > right) - (left < right)
+        return int(left > right) - int(left < right)
     if kind in _TEMPORALS and other in _TEMPORALS:
         return dates.compare(left, right)
     if kind is Quantity or other is Quantity:
         return quantities.compare(_quantity(left), _quantity(right))
     if kind in _NUMBERS and other in _NUMBERS:
-        return (left > right) - (left < right)
+        return int(left > right) - int(left < right)
     if kind is Uncertainty or other is Uncertainty:
         (low, high), (other_low, other_high) = bounds(left), bounds(right)
         if compare(high, other_low) == -1:

@@ -159,11 +159,9 @@ def _equivalent(left: Any, right: Any, same: Callable[[Any, Any], bool]) -> bool
     if kind is str and other is str:
         return left == right or text_key(left) == text_key(right)
     if kind in _NUMBERS and other in _NUMBERS:
-        return left == right or (
-            Decimal in (kind, other) and decimals.equivalent(Decimal(left), Decimal(right))
-        )
+        return decimals.equivalent(Decimal(left), Decimal(right))
     if kind is Code and other is Code:
-        return left.code == right.code and left.system == right.system
+        return bool(left.code == right.code and left.system == right.system)
     if kind in (Code, Concept) and other in (Code, Concept):
         return any(_equivalent(a, b, same) for a in _codes(left) for b in _codes(right))
     if kind is Quantity and other is Quantity:
@@ -186,7 +184,7 @@ def _equivalent(left: Any, right: Any, same: Callable[[Any, Any], bool]) -> bool
     if fields is not None:
         return all(same(_present(getattr(left, name)), _present(getattr(right, name))) for name in fields)
     if isinstance(left, Vocabulary):
-        return left.id == right.id and left.version == right.version
+        return bool(left.id == right.id and left.version == right.version)
     return equal(left, right) is True
 
 

@@ -221,18 +221,14 @@ def starts(left: Interval | None, right: Interval | None, precision: At = None) 
     """`left starts right`: they start together and the left ends no later."""
     if left is None or right is None:
         return None
-    return conjunction(
-        _same(_start(left), _start(right), precision), _at_most(_end(left), _end(right), precision)
-    )
+    return conjunction(_same(_start(left), _start(right), precision), _at_most(_end(left), _end(right), precision))
 
 
 def ends(left: Interval | None, right: Interval | None, precision: At = None) -> Truth:
     """`left ends right`: they end together and the left starts no earlier."""
     if left is None or right is None:
         return None
-    return conjunction(
-        _same(_end(left), _end(right), precision), _at_most(_start(right), _start(left), precision)
-    )
+    return conjunction(_same(_end(left), _end(right), precision), _at_most(_start(right), _start(left), precision))
 
 
 def width(interval: Interval | None) -> Any:

@@ -39,7 +39,7 @@ class _NoUnitError(ValueError):
 @cache
 def _atoms() -> dict[str, tuple[bool, str | None]]:
     """Every unit symbol: whether it takes prefixes, and its definition (None: a dimension of its own)."""
-    atoms: dict[str, tuple[bool, str | None]] = {base: (True, None) for base in BASE_UNITS}
+    atoms: dict[str, tuple[bool, str | None]] = dict.fromkeys(BASE_UNITS, (True, None))
     for line in DEFINITIONS.strip().splitlines():
         code, definition = line.split(" = ")
         atoms[code.removeprefix("*")] = (code.startswith("*"), definition)
@@ -135,25 +135,25 @@ class _Parser:
             self.position += 1
 
     def component(self, depth: int) -> Unit:
-        token = self.peek()
+        text = self.peek()
         self.position += 1
-        if token.startswith("{"):
-            return Unit(Fraction(1), (), parts=((token, 1),))
-        if token == "(":
+        if text.startswith("{"):
+            return Unit(Fraction(1), (), parts=((text, 1),))
+        if text == "(":
             unit = self.term(depth + 1)
             if self.peek() != ")":
                 raise _NoUnitError("unclosed")
             self.position += 1
             return unit
-        if token in ("10*", "10^") and re.fullmatch(r"[+-]?\d+", self.peek()):
-            token += self.peek()
+        if text in ("10*", "10^") and re.fullmatch(r"[+-]?\d+", self.peek()):
+            text += self.peek()
             self.position += 1
-        unit = self.simple(token)
+        unit = self.simple(text)
         if self.peek().startswith("{"):
             annotation = self.peek()
             self.position += 1
-            (text, exponent), *_ = unit.parts
-            return Unit(unit.factor, unit.dimensions, unit.offset, ((text + annotation, exponent),))
+            (code, exponent), *_ = unit.parts
+            return Unit(unit.factor, unit.dimensions, unit.offset, ((code + annotation, exponent),))
         return unit
 
     def simple(self, token: str) -> Unit:
