@@ -275,7 +275,7 @@ def _parse_collapse(cursor: Cursor, token: Token) -> nodes.Expression:
     per: nodes.Expression | None = None
     if cursor.accept("per"):
         unit = cursor.token
-        if unit.kind == WORD and unit.value in PRECISIONS:
+        if unit.kind == WORD and unit.value in PRECISIONS and cursor.ahead(1).value not in ("from", "between"):
             cursor.take()
             per = nodes.QuantityLiteral(Decimal(1), unit.value, span=cursor.span_of(unit))
         else:
