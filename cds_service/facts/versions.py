@@ -7,9 +7,7 @@ from operator import attrgetter
 from typing import Any
 
 from cds_service.fhir.structs.flavours import Struct
-from cds_service.values import dates
 from cds_service.values.date_texts import parse_datetime
-from cds_service.values.temporals import DateTime
 
 _by_id = attrgetter("id")
 
@@ -36,14 +34,14 @@ def is_newer(candidate: Any, held: Any) -> bool:
     if first is None or second is None:
         return first is not None and second is None
     one, other = _instant(first.lastUpdated), _instant(second.lastUpdated)
-    if one is not None and other is not None:
-        order = dates.compare(one, other)
-        if order is not None and order != 0:
-            return order > 0
+    if one is not None and other is not None and one != other:
+        return one > other
     if first.versionId and second.versionId and first.versionId.isdigit() and second.versionId.isdigit():
         return int(first.versionId) > int(second.versionId)
     return False
 
 
-def _instant(text: str | None) -> DateTime | None:
-    return parse_datetime(text)
+def _instant(text: str | None) -> int | None:
+    """Milliseconds of a moment; a coarser one counts from its beginning, as servers cut off what is zero."""
+    moment = parse_datetime(text)
+    return None if moment is None else moment.instant - (moment.offset or 0) * 60_000

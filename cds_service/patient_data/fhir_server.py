@@ -19,20 +19,19 @@ _CHUNK = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How long and how much is read for one call."""
+    """How long is read for one call, and how much for one need of it."""
 
     seconds: float = 4.0
     connect_seconds: float = 1.5
     pages: int = 20
-    size: int = 16 * 1024 * 1024
+    size: int = 8 * 1024 * 1024
 
 
 @dataclass(slots=True)
 class Budget:
-    """What is left of the bounds; shared by all that one call reads."""
+    """The moment when all reading of one call ends, and the means to end it."""
 
     deadline: float
-    bytes_left: int
     watch: Watch = field(default_factory=Watch)
 
     def seconds_left(self) -> float:
@@ -65,17 +64,19 @@ class FhirServer:
     def follow(self, url: str, budget: Budget) -> list[Decoded]:
         """A page and those after it."""
         pages: list[Decoded] = []
+        room = self.bounds.size
         seen: set[str] = set()
         following: str | None = url
         while following is not None and len(pages) < self.bounds.pages and following not in seen:
             seen.add(following)
             try:
-                page = self._page(following, budget)
+                page, size = self._page(following, budget, room)
             except NotObtained:
                 if not pages:
                     raise
                 break
             pages.append(page)
+            room -= size
             following = self.next_page(page, following)
         return pages
 
@@ -94,7 +95,7 @@ class FhirServer:
             return False
         return plain.path == self.base.path or plain.path.startswith(f"{self.base.path}/")
 
-    def _page(self, url: str, budget: Budget) -> Decoded:
+    def _page(self, url: str, budget: Budget, room: int) -> tuple[Decoded, int]:
         left = budget.seconds_left()
         if left <= 0 or budget.watch.is_cut:
             raise NotObtained("no time left")
@@ -111,15 +112,15 @@ class FhirServer:
                     stream=True,
                 )
                 with response:
-                    body = self._body(response, budget)
+                    body = self._body(response, budget, room)
         except (requests.RequestException, HTTPError, OSError, ValueError) as failure:
             # What a hostile or broken server can provoke; its words stay where they are.
             raise NotObtained("no answer in time" if budget.seconds_left() <= 0 else "no usable answer") from failure
         if response.status_code != 200:
             raise NotObtained(f"status {response.status_code}")
-        return self._decode(body)
+        return self._decode(body), len(body)
 
-    def _body(self, response: requests.Response, budget: Budget) -> bytes:
+    def _body(self, response: requests.Response, budget: Budget, room: int) -> bytes:
         if response.status_code != 200:
             return b""
         kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
@@ -127,8 +128,8 @@ class FhirServer:
             raise NotObtained("not JSON")
         parts: list[bytes] = []
         for part in response.iter_content(_CHUNK):
-            budget.bytes_left -= len(part)
-            if budget.bytes_left < 0:
+            room -= len(part)
+            if room < 0:
                 raise NotObtained("too much data")
             if budget.seconds_left() <= 0 or budget.watch.is_cut:
                 raise NotObtained("no answer in time")

@@ -13,6 +13,7 @@ from cds_service.facts.derived import DeriveCodings
 from cds_service.facts.facts import Facts
 from cds_service.facts.groups import CodeGroups
 from cds_service.facts.origins import Batch, Origin
+from cds_service.fhir.model.types import r4
 from cds_service.fhir.structs.decoding import Decoded, Decoder, SetAside
 from cds_service.fhir.structs.flavours import Struct
 from cds_service.hooks.contexts import ContextResource
@@ -89,11 +90,15 @@ def _prefetched(request: HookRequest, need: Need, decoder: Decoder) -> Answer:
     if need.key not in request.prefetch:
         return NOT_SENT
     answer = read_prefetched(request.prefetch[need.key], need, decoder)
-    if need.type_name == "Patient" and answer.state is Availability.VALUE:
-        ids = {resource.id for page in answer.pages for resource in page.resources}  # type: ignore[attr-defined]
-        if request.context.patient_id not in ids:
-            return NOT_SENT  # another patient: as good as nothing
-    return answer
+    return NOT_SENT if _is_another(request, need, answer) else answer
+
+
+def _is_another(request: HookRequest, need: Need, answer: Answer) -> bool:
+    """Whether an answer is the Patient, and not the one that this call is about: as good as nothing."""
+    if need.type_name != "Patient" or answer.state is not Availability.VALUE:
+        return False
+    ids = {resource.id for page in answer.pages for resource in page.resources}  # type: ignore[attr-defined]
+    return request.context.patient_id not in ids
 
 
 def _is_unmet(answer: Answer) -> bool:
@@ -122,7 +127,7 @@ def _fetch(
             answers[job.need.key] = job.before if job.before.pages else NOT_OBTAINABLE
             continue
         answer = judge([*job.before.pages, *result], job.need)
-        if answer is NOT_SENT:
+        if answer is NOT_SENT or _is_another(request, job.need, answer):
             answer = NOT_OBTAINABLE  # the server sent something else than asked
         if job.grant is Grant.PART and answer.state.is_complete:
             answer = replace(answer, state=Availability.PARTIAL)
@@ -177,10 +182,15 @@ def _by_type(needs: Sequence[Need], answers: Mapping[str, Answer]) -> dict[str, 
 def _named(needs: Sequence[Need], answers: Mapping[str, Answer]) -> list[SetAside]:
     """What was set aside, with the key it came under; a nameless one counts as of the type that was asked for."""
     return [
-        replace(bad, key=need.key, type_name=bad.type_name if bad.type_name not in (None, "Bundle") else need.type_name)
+        replace(bad, key=need.key, type_name=bad.type_name if _is_kind(bad.type_name) else need.type_name)
         for need in needs
         for bad in answers[need.key].set_aside
     ]
+
+
+def _is_kind(name: str | None) -> bool:
+    """Whether a name is that of a type whose resources are facts."""
+    return name is not None and name != "Bundle" and r4().is_resource(name)
 
 
 def _context(

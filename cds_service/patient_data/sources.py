@@ -50,8 +50,8 @@ class Sources:
         )
 
     def budget(self) -> Budget:
-        """The bounds of one call, from now on."""
-        return Budget(time.monotonic() + self.bounds.seconds, self.bounds.size)
+        """The time for one call, from now on."""
+        return Budget(time.monotonic() + self.bounds.seconds)
 
     def fetch_all(
         self, jobs: Sequence[Callable[[], list[Decoded]]], budget: Budget

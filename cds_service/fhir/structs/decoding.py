@@ -51,7 +51,7 @@ class Decoded:
     bundle_type: str | None = None
     next_link: str | None = None
     has_outcome: bool = False
-    """An OperationOutcome came, alone or as an entry: something could not be fetched."""
+    """An OperationOutcome came, alone or as an entry, that tells of more than warnings."""
     resource_type: str | None = None
     """Type of the outermost resource."""
 
@@ -128,7 +128,7 @@ class Decoder:
             decoded = Decoded(bundle_type=bundle.type, next_link=_next_link(bundle.link), resource_type=kind)
         else:
             collector.resources.append(resource)
-            collector.has_outcome = kind == "OperationOutcome"
+            collector.has_outcome = kind == "OperationOutcome" and _tells_failure(resource)
             decoded = Decoded(resource_type=kind)
         return _finish(decoded, collector)
 
@@ -167,11 +167,16 @@ def _open_bundle(bundle: Any, collector: _Collector, depth: int) -> None:
         if kind == "Bundle" and depth:
             _open_bundle(resource, collector, depth - 1)
             continue
-        if kind == "OperationOutcome":
+        if kind == "OperationOutcome" and _tells_failure(resource):
             collector.has_outcome = True
         collector.resources.append(resource)
         if entry.fullUrl is not None:
             collector.full_urls.append((entry.fullUrl, resource))
+
+
+def _tells_failure(outcome: Any) -> bool:
+    """Whether something went wrong, and not only something remarkable."""
+    return not outcome.issue or any(issue.severity not in ("warning", "information") for issue in outcome.issue)
 
 
 def _next_link(links: Iterable[Any]) -> str | None:

@@ -65,6 +65,8 @@ _FLOOR: Final[Mapping[str, frozenset[str]]] = {
     "CodeableConcept": frozenset({"coding", "text"}),
     "Coding": frozenset({"system", "code", "version", "display"}),
     "Meta": frozenset({"versionId", "lastUpdated"}),
+    "OperationOutcome": frozenset({"issue"}),
+    "OperationOutcome.Issue": frozenset({"severity"}),
     "Period": frozenset({"start", "end"}),
     "Quantity": frozenset({"value", "comparator", "unit", "system", "code"}),
     "Reference": frozenset({"reference", "type", "identifier"}),
