@@ -64,7 +64,7 @@ HasDefinition = Callable[[str, str], bool]  # (library, definition) -> is there 
 def read_expression(
     written: Mapping[str, Any], library: str | None, has_definition: HasDefinition, place: str
 ) -> Expression:
-    """What the FHIR Expression `written` means in a plan whose primary library is `library`; `place` makes it unique."""
+    """What the FHIR Expression `written` means in a plan with primary library `library`; `place` makes it unique."""
     text = str(written.get("expression", "")).strip()
     language = str(written.get("language", "")).strip()
     if not text:

@@ -1,7 +1,8 @@
 """What our extensions say, as plain values; and the YAML shorthands for writing them.
 
-Every extension of this project lives below one base. In YAML an element may carry `cds: {name: value}` (our extensions),
-`when:` (applicability conditions) and `source:` (citations); `expand_shorthand` turns these into the FHIR that they stand for.
+Every extension of this project lives below one base. In YAML an element may carry `cds: {name: value}` (our
+extensions), `when:` (applicability conditions) and `source:` (citations); `expand_shorthand` turns these into the
+FHIR that they stand for.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def _add(found: dict[str, Any], name: str, value: Any) -> None:
 
 def expand_shorthand(resource: Mapping[str, Any]) -> dict[str, Any]:
     """`resource` as plain FHIR: `cds`, `when` and `source` of our YAML files written out wherever they stand."""
-    return {name: value for name, value in _expanded(resource)}
+    return dict(_expanded(resource))
 
 
 def _expanded(element: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -1,4 +1,4 @@
-"""The fact definitions of the compiled content, read from their tags: id, missing policy, where the recorded value is."""
+"""The fact definitions of the compiled content, read from their tags: id, missing policy, recorded value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the buttons of cards are made from: order codes, the definitions of orders, and what the installation is called."""
+"""What the buttons of cards are made from: order codes, definitions of orders, the name of the installation."""
 
 from __future__ import annotations
 
@@ -25,9 +25,7 @@ class Site:
     """What an installation says about itself on cards and orders."""
 
     consulted: str  # the mechanism that rated an order
-    question_url: Callable[[str], str | None] = field(
-        default=lambda identifier: None
-    )  # id of a Questionnaire -> address
+    question_url: Callable[[str], str | None] = _nowhere  # id of a Questionnaire -> its address
 
 
 @dataclass(frozen=True, slots=True)

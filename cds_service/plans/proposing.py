@@ -194,7 +194,7 @@ class OrderProposals:
         for number, procedure in enumerate(record.alternatives[:_MOST_REPLACEMENTS]):
             name = self.knowhow.procedures.name(procedure)
             order = replaced(self.draft, procedure, name, policy.procedures, self.offers.codes)
-            order = self.rated(order, procedure)
+            order = dict(self.rated(order, procedure))
             words = str(policy.words.get("replace") or "Order {name} instead").replace("{name}", name)
             action = ProposedAction("update", words, order)
             found.append(ProposedSuggestion(words, (action,), "replace", recommended=number == 0))

@@ -1,4 +1,4 @@
-"""Rules: statements with a condition, a severity and the procedures that they are about; and care checks beside them."""
+"""Rules: statements with a condition, a severity and the procedures that they are about; and care checks."""
 
 from __future__ import annotations
 

@@ -185,7 +185,7 @@ def select(group: ScenarioGroup, logic: Logic, facts: FactCatalogue) -> Selectio
         return Selection(group, outcomes, primary=top, also=also, open_notes=notes)
     situation = next((s for s in group.no_match if logic.truth(s.condition) is True), None)
     nearest = _by_id(group, situation.nearest) if situation else None
-    if nearest is None and situation is None:
+    if nearest is None and (situation is None or situation.condition is None):
         nearest = _nearest(group, logic)
     failing = tuple(c for c in nearest.criteria if logic.outcome(c).truth is False) if nearest else ()
     return Selection(group, outcomes, situation=situation, nearest=nearest, failed_criteria=failing, open_notes=notes)

@@ -1,0 +1,247 @@
+"""Content read, checked and compiled to a `Knowledge`; everything that is wrong is told at once, and nothing is half loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from cds_service.cql.compile import CompiledLibraries, InlineExpression, Source, compile_libraries
+from cds_service.errors import CdsError, ErrorGroup, Span
+from cds_service.facts.groups import CodeGroups
+from cds_service.fhir.model.types import Model, r4
+from cds_service.fhir.structs.decoding import Decoder
+from cds_service.fhir.structs.flavours import ALL, Structs, full, lean
+from cds_service.hooks.services import Service
+from cds_service.knowledge.definitions import Definitions, UnusableDefinition, defines_of
+from cds_service.knowledge.knowledge import Knowledge
+from cds_service.knowledge.paths import FhirPaths
+from cds_service.knowledge.prefetch import prefetch_needs
+from cds_service.knowledge.reading import CANONICAL_BASE, Content, closure, content_of, read_content
+from cds_service.knowledge.services import KnownService, make_services
+from cds_service.knowledge.site import site_parameters
+from cds_service.patient_data.gather import Reading
+from cds_service.plans.expressions import Expression, FhirPath, Unusable
+from cds_service.plans.facts_catalogue import FactCatalogue, read_facts
+from cds_service.terminology.loading import load_terminology
+from cds_service.terminology.terminology import Terminology
+
+UNREADABLE = "Unreadable"
+# What the engine itself reads of an order, beyond what the logic does.
+_ORDER_ELEMENTS = frozenset({"id", "code", "status", "intent", "bodySite", "subject"})
+_BY_HOOK = {"order-dispatch": ("ServiceRequest",), "appointment-book": ("Appointment",)}
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """How content is loaded."""
+
+    base: str = CANONICAL_BASE
+    whole: bool = False  # decode every element, for tools that show everything; calls need only what logic reads
+
+
+def load_knowledge(
+    folders: Sequence[Path], *, site: Sequence[Path] = (), options: LoadOptions | None = None
+) -> Knowledge:
+    """The knowledge in `folders`: each has `plandefinitions/` and `terminology/`, or is content itself.
+
+    `site` are further sources of terminology. Raises an `ErrorGroup` with everything that is wrong.
+    """
+    options = options or LoadOptions()
+    plans = [folder / "plandefinitions" if (folder / "plandefinitions").is_dir() else folder for folder in folders]
+    terms = [folder / "terminology" for folder in folders if (folder / "terminology").is_dir()]
+    content = read_content(plans, options.base)
+    errors = list(content.errors)
+    terminology = _terminology(terms, site, content, options.base, errors)
+    return make_knowledge(content, terminology, options, errors)
+
+
+def knowledge_of(resources: Iterable[Mapping[str, Any]], origin: str = "given") -> Knowledge:
+    """The knowledge in parsed FHIR resources, whole: for conformance cases, tools and tests."""
+    content = content_of(resources, origin)
+    errors = list(content.errors)
+    terminology = _terminology((), (), content, CANONICAL_BASE, errors)
+    return make_knowledge(content, terminology, LoadOptions(whole=True), errors)
+
+
+def _terminology(
+    folders: Sequence[Path], site: Sequence[Path], content: Content, base: str, errors: list[CdsError]
+) -> Terminology:
+    inline = [
+        found.resource
+        for found in content.resources
+        if found.type in {"ValueSet", "CodeSystem", "ConceptMap"} and found.url
+    ]
+    try:
+        return load_terminology(list(folders), site=list(site), inline=inline, base=base)
+    except ErrorGroup as group:
+        errors.extend(group.errors)
+    except CdsError as error:
+        errors.append(error)
+    return load_terminology([])
+
+
+def make_knowledge(
+    content: Content, terminology: Terminology, options: LoadOptions, errors: list[CdsError]
+) -> Knowledge:
+    """Compile `content` against `terminology`; `errors` are those found so far."""
+    model = r4()
+    definitions = Definitions(content, model)
+    errors += definitions.errors()
+    draft = make_services(definitions, terminology, options.base, errors)
+    roots, unusable = _roots(definitions, draft)
+    errors += unusable
+    compiled = _compile(content, definitions, model, terminology, roots, errors)
+    if errors or compiled is None:
+        raise ErrorGroup(tuple(errors))
+    facts = _facts(compiled)
+    definitions.facts = facts
+    services = make_services(definitions, terminology, options.base, errors)  # again: now the facts are known
+    types = _types_read(compiled)
+    services = {name: _offered(service, compiled, types, model) for name, service in services.items()}
+    paths = FhirPaths(model, terminology)
+    structs = _structs(compiled, definitions, services, paths, options)
+    parameters = site_parameters(content.parameters, compiled, model, errors)
+    if errors:
+        raise ErrorGroup(tuple(errors))
+    return Knowledge(
+        definitions=definitions,
+        terminology=terminology,
+        compiled=compiled,
+        facts=facts,
+        services=services,
+        structs=structs,
+        reading=Reading(Decoder(structs), CodeGroups()),
+        paths=paths,
+        base=options.base,
+        site_parameters=parameters,
+        reads=_unreadable_reads(definitions, compiled),
+    )
+
+
+def _roots(
+    definitions: Definitions, services: Mapping[str, KnownService]
+) -> tuple[set[tuple[str, str]], list[CdsError]]:
+    """The definitions that plans evaluate, and all of our own libraries; what settings name but is not there."""
+    found = defines_of(expression for expression, _, _ in definitions.expressions())
+    unusable: list[CdsError] = []
+    for service in services.values():
+        for expression in service.expressions():
+            if isinstance(expression, Unusable):
+                where = Span(definitions.origins.get(service.plan.url, service.plan.id), 1, 1)
+                unusable.append(UnusableDefinition(f"{service.plan.id}: {expression.reason}", where=where))
+        found |= defines_of(service.expressions())
+    for name, library in definitions.content.libraries.items():
+        if library.is_file:
+            found |= {(name, define) for define in library.defines}
+    known = {error.what: error for error in unusable}
+    return {
+        root for root in found if root[1] in definitions.content.libraries[root[0]].defines
+    } if found else set(), list(known.values())
+
+
+def _compile(
+    content: Content,
+    definitions: Definitions,
+    model: Model,
+    terminology: Terminology,
+    roots: set[tuple[str, str]],
+    errors: list[CdsError],
+) -> CompiledLibraries | None:
+    needed = {text.name: text for library, _ in roots for text in closure(content.libraries, library)}
+    for inline in definitions.inline_cql():
+        if inline.library:
+            needed.update({text.name: text for text in closure(content.libraries, inline.library)})
+    needed.update({name: text for name, text in content.libraries.items() if text.is_file})
+    try:
+        return compile_libraries(
+            [Source(text.origin, text.text) for text in needed.values()],
+            model=model,
+            terminology=terminology,
+            roots=sorted(roots),
+            expressions=[InlineExpression(e.name, e.text, e.library) for e in definitions.inline_cql()],
+        )
+    except ErrorGroup as group:
+        errors.extend(group.errors)
+    except CdsError as error:
+        errors.append(error)
+    return None
+
+
+def _facts(compiled: CompiledLibraries) -> FactCatalogue:
+    return read_facts(d for library in compiled.libraries for d in compiled.definitions(library))
+
+
+def _types_read(compiled: CompiledLibraries) -> Mapping[tuple[str, str], frozenset[str]]:
+    """The resource types that each definition retrieves, itself or through others."""
+    found: dict[tuple[str, str], frozenset[str]] = {}
+    for library in compiled.libraries:
+        for definition in compiled.definitions(library):
+            if not definition.is_function:
+                key = (library, definition.name)
+                found[key] = frozenset(requirement.type for requirement in compiled.requirements([key]))
+    return found
+
+
+def _offered(
+    service: KnownService, compiled: CompiledLibraries, types: Mapping[tuple[str, str], frozenset[str]], model: Model
+) -> KnownService:
+    read: set[str] = set(_BY_HOOK.get(service.hook, ()))
+    for key in defines_of(service.expressions()):
+        read |= types.get(key) or frozenset(requirement.type for requirement in compiled.requirements([key]))
+    needs = prefetch_needs(read, model, service.hook)
+    written = service.plan.written
+    offer = Service(
+        id=service.id,
+        hook=service.hook,
+        title=service.plan.title,
+        description=str(written.get("description") or service.plan.title),
+        prefetch={need.key: need.template for need in needs if need.is_plain},
+        usage_requirements=str(written.get("usage") or "FHIR R4."),
+    )
+    return replace(service, needs=needs, offer=offer)
+
+
+def _structs(
+    compiled: CompiledLibraries,
+    definitions: Definitions,
+    services: Mapping[str, KnownService],
+    paths: FhirPaths,
+    options: LoadOptions,
+) -> Structs:
+    if options.whole:
+        return full()
+    reads: dict[str, Any] = dict(compiled.reads())
+    for expression, _, _ in definitions.expressions():
+        if isinstance(expression, FhirPath):
+            for name, elements in paths.reads(expression.text).items():
+                before = reads.get(name, frozenset())
+                reads[name] = ALL if ALL in (before, elements) else before | elements
+    if any(service.decides for service in services.values()):
+        orders = reads.get("ServiceRequest", frozenset())
+        reads["ServiceRequest"] = ALL if orders is ALL else orders | _ORDER_ELEMENTS
+    return lean(reads)
+
+
+def _unreadable_reads(definitions: Definitions, compiled: CompiledLibraries) -> Mapping[Expression, frozenset[str]]:
+    """For plans whose logic does not declare "Unreadable": the types that their conditions rest on."""
+    libraries = definitions.content.libraries
+    found: dict[Expression, frozenset[str]] = {}
+    for plan in definitions.plans:
+        looks = {
+            name
+            for library in definitions.libraries_of(plan)
+            for text in closure(libraries, library.name)
+            for name in text.parameters
+        }
+        if UNREADABLE in looks:
+            continue
+        for action in plan.walk():
+            for condition in action.conditions:
+                keys = defines_of([condition])
+                if keys and condition not in found:
+                    found[condition] = frozenset(
+                        requirement.type for requirement in compiled.requirements(sorted(keys))
+                    )
+    return found

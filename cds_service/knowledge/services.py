@@ -1,0 +1,229 @@
+"""The services that content makes: for each hook that a plan is triggered by, everything that answering needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from cds_service.errors import CdsError, ContentError, Span
+from cds_service.hooks.services import Service
+from cds_service.knowledge.definitions import Definitions
+from cds_service.patient_data.needs import Need
+from cds_service.plans.apply import Activity
+from cds_service.plans.deciding import Knowhow
+from cds_service.plans.definitions import Action, Plan
+from cds_service.plans.expressions import Expression
+from cds_service.plans.extensions import listed
+from cds_service.plans.orders import OrderCodes, read_order_codes
+from cds_service.plans.policy import Policy, read_policy
+from cds_service.plans.procedures import Procedures
+from cds_service.plans.questions import Option, QuestionBook, read_questions
+from cds_service.plans.rules import Rule, RuleBook, read_rules
+from cds_service.plans.scenarios import ScenarioGroup, read_scenarios
+from cds_service.plans.wording import Vocabulary
+from cds_service.terminology.terminology import Terminology
+
+PLAIN = ""  # what a service decides that is not one of ours: its plan is applied, its actions become cards
+DECIDES = frozenset({"order", "dispatched-order", "appointment", "encounter", "patient"})
+_INACTIVE = frozenset({"retired"})
+
+
+class UnusableService(ContentError):
+    """A plan that is triggered by a hook but cannot answer it."""
+
+    code = "unusable-service"
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """A plan that a service gathers, with the conditions of the actions that led to it."""
+
+    plan: Plan
+    guards: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Deciding:
+    """What a service of ours decides with."""
+
+    knowhow: Knowhow  # of all gathered plans together
+    rules_of: Mapping[str, tuple[Rule, ...]]  # by canonical of the plan
+    groups_of: Mapping[str, tuple[ScenarioGroup, ...]]
+    words: Vocabulary
+    codes: OrderCodes
+    activities: Mapping[str, Activity]  # by procedure
+
+    def limited_to(self, canonicals: frozenset[str]) -> Knowhow:
+        """What is known when only some of the gathered plans count for a patient."""
+        rules = [rule for rule in self.knowhow.rules.rules if rule.plan.canonical in canonicals]
+        groups = tuple(group for group in self.knowhow.groups if group.plan.canonical in canonicals)
+        return replace(self.knowhow, rules=RuleBook(rules, self.knowhow.procedures), groups=groups)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownService:
+    """One service, ready to answer calls."""
+
+    id: str
+    hook: str
+    decides: str
+    plan: Plan
+    gathered: tuple[Gathered, ...]
+    deciding: Deciding | None
+    needs: tuple[Need, ...] = ()
+    offer: Service | None = None
+
+    @property
+    def plans(self) -> tuple[Plan, ...]:
+        """The service's own plan and those that it gathers."""
+        return (self.plan, *(gathered.plan for gathered in self.gathered))
+
+    def expressions(self) -> Iterator[Expression]:
+        """Every expression that answering may evaluate."""
+        for plan in self.plans:
+            for action in plan.walk():
+                yield from action.conditions
+                yield from (dynamic.expression for dynamic in action.dynamic_values)
+        if self.deciding is not None:
+            yield from policy_expressions(self.deciding.knowhow)
+
+
+def policy_expressions(knowhow: Knowhow) -> Iterator[Expression]:
+    """The expressions in settings: targets, checks, situations, suggestions."""
+    policy = knowhow.policy
+    targets = policy.targets
+    candidates: list[Expression | None] = [targets.levels, targets.otherwise, targets.unclear]
+    candidates += [check.condition for check in policy.order_checks.values()]
+    for group in knowhow.groups:
+        candidates += [situation.condition for situation in (*group.preconditions, *group.no_match)]
+    for rule in knowhow.rules.rules:
+        candidates += [rule.check, *(suggestion.condition for suggestion in rule.suggests)]
+        candidates += [rule.observation.value] if rule.observation else []
+    yield from (expression for expression in candidates if expression is not None)
+
+
+def make_services(
+    definitions: Definitions, terminology: Terminology, base: str, errors: list[CdsError]
+) -> dict[str, KnownService]:
+    """The services of the content by id."""
+    found: dict[str, KnownService] = {}
+    for plan in definitions.plans:
+        if plan.written.get("status") in _INACTIVE:
+            continue
+        hooks = tuple(dict.fromkeys(hook for action in plan.walk() for hook in _hooks(action)))
+        for hook in hooks:
+            identifier = plan.id if len(hooks) == 1 else f"{plan.id}-{hook}"
+            try:
+                service = _make_service(identifier, hook, plan, definitions, terminology, base)
+            except CdsError as error:
+                errors.append(error)
+                continue
+            found[identifier] = service
+    return found
+
+
+def _hooks(action: Action) -> list[str]:
+    triggers = [trigger for trigger in listed(action.written.get("trigger")) if isinstance(trigger, Mapping)]
+    return [str(t["name"]) for t in triggers if t.get("type") == "named-event" and t.get("name")]
+
+
+def _make_service(
+    identifier: str, hook: str, plan: Plan, definitions: Definitions, terminology: Terminology, base: str
+) -> KnownService:
+    decides = str(plan.settings.get("decides") or PLAIN)
+    origin = Span(definitions.origins.get(plan.url, plan.id), 1, 1)
+    if decides and decides not in DECIDES:
+        what = f"The plan {plan.id} decides {decides!r}; it may be one of {', '.join(sorted(DECIDES))}."
+        raise UnusableService(what, where=origin)
+    gathered = tuple(_gather(plan, definitions))
+    deciding = None
+    if decides:
+        policy = _policy(plan, definitions, origin)
+        deciding = make_deciding(policy, (plan, *(g.plan for g in gathered)), definitions, terminology, base)
+    return KnownService(identifier, hook, decides, plan, gathered, deciding)
+
+
+def _gather(plan: Plan, definitions: Definitions) -> Iterator[Gathered]:
+    seen = {plan.canonical}
+    waiting: list[tuple[Plan, tuple[Expression, ...]]] = [(plan, ())]
+    while waiting:
+        owner, guards = waiting.pop(0)
+        for action in owner.walk():
+            found = definitions.plan(action.definition, owner.url) if action.definition else None
+            if found is not None and found.canonical not in seen:
+                seen.add(found.canonical)
+                all_guards = (*guards, *action.conditions)
+                yield Gathered(found, all_guards)
+                waiting.append((found, all_guards))
+
+
+def _policy(plan: Plan, definitions: Definitions, origin: Span) -> Policy:
+    canonical = plan.settings.get("policy")
+    if isinstance(canonical, str):
+        found = definitions.plan(canonical)
+        if found is None:
+            what = f"The policy {canonical} of the plan {plan.id} is not loaded."
+            raise UnusableService(what, where=origin, remedy="Add it, or correct the canonical.")
+        return read_policy(found, definitions.has_definition)
+    return read_policy(plan, definitions.has_definition)
+
+
+def make_deciding(
+    policy: Policy, plans: Sequence[Plan], definitions: Definitions, terminology: Terminology, base: str
+) -> Deciding:
+    """What a service decides with: its rules, scenarios, procedures and words."""
+    concepts = tuple(terminology.concepts(policy.procedures)) if policy.procedures else ()
+    procedures = Procedures(policy.procedures, concepts)
+    rules_of = {plan.canonical: read_rules(plan, procedures, definitions.has_definition) for plan in plans}
+    groups_of = {plan.canonical: read_scenarios(plan, definitions.has_definition) for plan in plans}
+    rules = [rule for found in rules_of.values() for rule in found]
+    groups = tuple(group for found in groups_of.values() for group in found)
+    knowhow = Knowhow(policy, procedures, groups, RuleBook(rules, procedures), definitions.facts)
+    maps = [found.resource for found in terminology.find("ConceptMap")]
+    return Deciding(
+        knowhow=knowhow,
+        rules_of=rules_of,
+        groups_of=groups_of,
+        words=_words(policy, definitions, terminology, base),
+        codes=read_order_codes(maps, policy.procedures, policy.regions),
+        activities=_activities(definitions, policy.procedures),
+    )
+
+
+def _activities(definitions: Definitions, procedures: str) -> Mapping[str, Activity]:
+    found: dict[str, Activity] = {}
+    for activity in definitions.activities:
+        for coding in listed((activity.written.get("code") or {}).get("coding")):
+            if procedures and coding.get("system") == procedures and coding.get("code"):
+                found.setdefault(str(coding["code"]), activity)
+    return found
+
+
+def _words(policy: Policy, definitions: Definitions, terminology: Terminology, base: str) -> Vocabulary:
+    facts = definitions.facts
+    concepts = {concept.code: concept for concept in terminology.concepts(policy.facts)} if policy.facts else {}
+    names = {code: concept.display for code, concept in concepts.items() if concept.display}
+    units = {code: _property(concept, "unit") for code, concept in concepts.items()}
+    answers: dict[str, str] = {"true": "yes", "false": "no"}
+    options: dict[str, list[Option]] = {}
+    for concept in terminology.concepts(policy.fact_values) if policy.fact_values else ():
+        display = concept.display or concept.code
+        answers.setdefault(concept.code, display)
+        for name, value in concept.properties:
+            if name == "fact":
+                options.setdefault(str(getattr(value, "code", value)), []).append(
+                    Option(policy.fact_values, concept.code, display)
+                )
+    written = policy.words.get("answers")
+    if isinstance(written, Mapping):
+        answers.update({str(key): str(value) for key, value in written.items()})
+    authored = definitions.resource("Questionnaire", policy.questions) if policy.questions else None
+    questions: QuestionBook = read_questions(facts, authored, policy.facts, names, units, options, base)
+    return Vocabulary(names, answers, questions, {fact.key: fact.says for fact in facts.facts if fact.says})
+
+
+def _property(concept: object, wanted: str) -> str:
+    for name, value in getattr(concept, "properties", ()):
+        if name == wanted:
+            return str(getattr(value, "code", value))
+    return ""
