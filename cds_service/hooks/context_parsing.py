@@ -15,7 +15,7 @@ from cds_service.hooks.refusals import MalformedRequest
 RawMembers = Mapping[str, msgspec.Raw]
 
 _DRAFTS = frozenset({"draftOrders", "orders", "medications"})
-_NULL = b"null"
+_NULL = msgspec.Raw(b"null")
 
 
 class _Head(msgspec.Struct):

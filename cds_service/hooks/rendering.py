@@ -28,12 +28,11 @@ def render_response(response: Response) -> bytes:
 def response_json(response: Response) -> dict[str, Any]:
     """The answer as plain data."""
     answer: dict[str, Any] = {"cards": [_card(card) for card in response.cards]}
-    extension = dict(response.extension)
+    extension = prune(response.extension)
     if response.system_actions:
         actions = [_action(action) for action in response.system_actions]
         answer["systemActions"] = actions
         extension = {"systemActions": actions, **extension}
-    extension = prune(extension)
     if extension:
         answer["extension"] = extension
     return answer

@@ -24,6 +24,8 @@ from cds_service.hooks.refusals import MalformedRequest, WrongHook
 
 Resource = TypeVar("Resource")
 
+_NULL = msgspec.Raw(b"null")
+
 
 @dataclass(frozen=True, slots=True)
 class FhirAuthorization:
@@ -125,12 +127,12 @@ class RequestParser:
             + b"}"
         )
         envelope = _WITHOUT_PREFETCH.decode(rest)
-        if prefetch is not None and prefetch != b"null":
+        if prefetch is not None and prefetch != _NULL:
             envelope.prefetch = {key: self._prefetched(raw) for key, raw in self._any.decode(prefetch).items()}
         return envelope
 
     def _prefetched(self, raw: msgspec.Raw) -> object:
-        if raw == b"null":
+        if raw == _NULL:
             return None
         if self._resource is not None:
             try:

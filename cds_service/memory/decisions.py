@@ -70,7 +70,7 @@ class DecisionStore:
         self._stopping = threading.Event()
         self._writer: threading.Thread | None = None
         self._starting = threading.Lock()
-        self._purged = 0.0
+        self._purged = float("-inf")
 
     def keep(self, kept: Kept) -> None:
         """Queue one decision; blocks shortly when the queue is full."""
@@ -112,8 +112,11 @@ class DecisionStore:
             self._stopping.wait(_GATHER_SECONDS)
             self._filled.clear()
             while self._queue:
-                if not self._write_batch() and self._stopping.wait(_RETRY_SECONDS):
-                    return
+                last_chance = self._stopping.is_set()
+                if not self._write_batch():
+                    if last_chance:
+                        return
+                    self._stopping.wait(_RETRY_SECONDS)
 
     def _write_batch(self) -> bool:
         batch = [self._queue[i] for i in range(min(_BATCH, len(self._queue)))]
