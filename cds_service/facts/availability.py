@@ -24,10 +24,10 @@ class Availability(Enum):
 def combine(states: Iterable[Availability]) -> Availability:
     """The state of a type from the states of everything that was asked for it."""
     found = set(states)
-    if not found:
-        return Availability.ABSENT
     if len(found) == 1:
         return found.pop()
+    if not found:
+        return Availability.ABSENT
     if found <= {Availability.VALUE, Availability.NONE}:
         return Availability.VALUE
     if Availability.VALUE in found or Availability.NONE in found or Availability.PARTIAL in found:

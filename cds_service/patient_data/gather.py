@@ -130,7 +130,7 @@ def _fetch(
         if answer is NOT_SENT or _is_another(request, job.need, answer):
             answer = NOT_OBTAINABLE  # the server sent something else than asked
         if job.grant is Grant.PART and answer.state.is_complete:
-            answer = replace(answer, state=Availability.PARTIAL)
+            answer = Answer(Availability.PARTIAL, answer.pages)
         answers[job.need.key] = answer
     return answers
 

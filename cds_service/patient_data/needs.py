@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from cds_service.errors import ContentError
@@ -31,11 +31,11 @@ class Need:
     key: str
     template: str
     required: bool = False
+    type_name: str = field(init=False)
+    """The resource type that is read or searched."""
 
-    @property
-    def type_name(self) -> str:
-        """The resource type that is read or searched."""
-        return re.split(r"[/?]", self.template, maxsplit=1)[0]
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "type_name", re.split(r"[/?]", self.template, maxsplit=1)[0])
 
     @property
     def is_read(self) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
 
 from cds_service.facts.availability import Availability
@@ -12,8 +10,7 @@ from cds_service.fhir.structs.flavours import Struct
 from cds_service.patient_data.needs import Need
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What came for one need, from the client or from its server, and how complete it is."""
 
     state: Availability
@@ -53,6 +50,8 @@ def judge(pages: list[Decoded], need: Need) -> Answer:
     """The answer in some pages: whether it is what was asked for, and whether all of it."""
     first = pages[0]
     wanted = need.type_name
+    if len(pages) == 1 and not (first.set_aside or first.has_outcome or first.next_link):
+        return _judge_clean(first, wanted)
     found = any(resource.fhir_type == wanted for page in pages for resource in page.resources)  # type: ignore[attr-defined]
     bad = any(page.set_aside for page in pages)
     if first.resource_type == "OperationOutcome":
@@ -68,3 +67,13 @@ def judge(pages: list[Decoded], need: Need) -> Answer:
     else:
         state = Availability.VALUE if found else Availability.NONE
     return Answer(state, tuple(pages))
+
+
+def _judge_clean(page: Decoded, wanted: str) -> Answer:
+    """The usual case: one page, and nothing wrong with it."""
+    if page.resource_type not in ("Bundle", wanted):
+        return NOT_OBTAINABLE if page.resource_type == "OperationOutcome" else NOT_SENT
+    for resource in page.resources:
+        if resource.fhir_type == wanted:  # type: ignore[attr-defined]
+            return Answer(Availability.VALUE, (page,))
+    return Answer(Availability.NONE, (page,))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -41,8 +41,7 @@ class SetAside:
         return f"{name}: {self.path}: {self.reason}"
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(msgspec.Struct, frozen=True):
     """What one JSON text held: its resources in order, and what the Bundle around them said."""
 
     resources: tuple[Struct, ...] = ()
@@ -77,11 +76,10 @@ class _RawBundle(msgspec.Struct):
     entry: list[_RawEntry] = []
 
 
-@dataclass(slots=True)
-class _Collector:
-    resources: list[Struct] = field(default_factory=list)
-    set_aside: list[SetAside] = field(default_factory=list)
-    full_urls: list[tuple[str, Struct]] = field(default_factory=list)
+class _Collector(msgspec.Struct):
+    resources: list[Struct] = []
+    set_aside: list[SetAside] = []
+    full_urls: list[tuple[str, Struct]] = []
     has_outcome: bool = False
 
 
@@ -125,12 +123,12 @@ class Decoder:
         if kind == "Bundle" and flatten:
             _open_bundle(resource, collector, _NEST)
             bundle: Any = resource
-            decoded = Decoded(bundle_type=bundle.type, next_link=_next_link(bundle.link), resource_type=kind)
+            bundle_type, next_link = bundle.type, _next_link(bundle.link) if bundle.link else None
         else:
             collector.resources.append(resource)
             collector.has_outcome = kind == "OperationOutcome" and _tells_failure(resource)
-            decoded = Decoded(resource_type=kind)
-        return _finish(decoded, collector)
+            bundle_type = next_link = None
+        return _finish(collector, kind, bundle_type, next_link)
 
     def _one_by_one(self, body: bytes | msgspec.Raw, failure: Exception, flatten: bool) -> Decoded:
         try:
@@ -154,8 +152,7 @@ class Decoder:
             if isinstance(entry.fullUrl, str) and len(inner.resources) == 1:
                 collector.full_urls.append((entry.fullUrl, inner.resources[0]))
             collector.has_outcome = collector.has_outcome or inner.has_outcome
-        kind, link = _text(bundle.type), _next_link(bundle.link)
-        return _finish(Decoded(bundle_type=kind, next_link=link, resource_type="Bundle"), collector)
+        return _finish(collector, "Bundle", _text(bundle.type), _next_link(bundle.link))
 
 
 def _open_bundle(bundle: Any, collector: _Collector, depth: int) -> None:
@@ -183,21 +180,24 @@ def _next_link(links: Iterable[Any]) -> str | None:
     return next((_text(link.url) for link in links if link.relation == "next"), None)
 
 
-def _finish(decoded: Decoded, collector: _Collector) -> Decoded:
+def _finish(collector: _Collector, kind: str, bundle_type: str | None, next_link: str | None) -> Decoded:
     """The result, without resources whose dates are none."""
-    bad = {id(resource) for resource in with_malformed_dates(collector.resources)}
-    if bad:
+    malformed = with_malformed_dates(collector.resources) if collector.resources else ()
+    if malformed:
+        bad = {id(resource) for resource in malformed}
         for resource in collector.resources:
             if id(resource) in bad:
                 collector.set_aside.append(_bad_date(resource))
         collector.resources = [resource for resource in collector.resources if id(resource) not in bad]
         collector.full_urls = [pair for pair in collector.full_urls if id(pair[1]) not in bad]
-    return replace(
-        decoded,
-        resources=tuple(collector.resources),
-        set_aside=tuple(collector.set_aside),
-        full_urls=tuple(collector.full_urls),
-        has_outcome=collector.has_outcome,
+    return Decoded(
+        tuple(collector.resources),
+        tuple(collector.set_aside),
+        tuple(collector.full_urls),
+        bundle_type,
+        next_link,
+        collector.has_outcome,
+        kind,
     )
 
 
