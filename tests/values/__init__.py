@@ -1,0 +1,1 @@
+"""Tests of values: tables from the specification, and algebra against enumeration."""
