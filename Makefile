@@ -32,7 +32,7 @@ check: $(VENV)/.serve
 	$(BIN)/cds-service check
 
 bench: $(VENV)/.dev
-	$(BIN)/python benchmarks/hooks.py
+	$(BIN)/python -m benchmarks.hooks
 
 wheel: $(VENV)/.dev
 	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .

@@ -11,16 +11,20 @@ import gc
 import logging
 import multiprocessing
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from granian.constants import Interfaces
 from granian.server.mp import MPServer, WorkerProcess
 
-from cds_service.app import Application, Prepared, create_app, prepare
+from cds_service.app import Prepared, create_app, prepare
 from cds_service.endpoints.logs import configure
 from cds_service.errors import CdsError
 from cds_service.settings import Settings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 _log = logging.getLogger(__name__)
 
@@ -28,15 +32,55 @@ _SPARE_THREADS = 16  # beyond those that answer: they tell the calls that are to
 _REPLACE_SECONDS = 0.5  # how long a new worker runs beside the old one before that is told to finish
 
 
+class Served(Protocol):
+    """A WSGI application with an end."""
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]: ...
+
+    def close(self) -> None:
+        """Write what is not yet written."""
+
+
+Make = Callable[[int], Served]  # makes the application of the worker that counts in this row of the metrics
+
+
 def serve(settings: Settings) -> int:
     """Answer calls until the process is told to stop; the exit status."""
     configure(settings.log_level)
-    server = _Server(settings, prepare(settings))
+    content = _Content(settings)
     _log.info("serving", extra={"address": f"{settings.host}:{settings.port}", "workers": settings.workers})
+    return run_server(settings, content.application, content.load_anew)
+
+
+class _Content:
+    """What is loaded, and loaded anew on request."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._prepared: Prepared = prepare(settings)
+
+    def application(self, row: int) -> Served:
+        return create_app(self._prepared, row)
+
+    def load_anew(self) -> None:
+        try:
+            loaded = prepare(self._settings)
+        except CdsError as error:
+            _log.error("reload refused, the loaded content stays: %s", error)
+            return
+        if loaded.offers.keys() == self._prepared.offers.keys():
+            loaded = replace(loaded, metrics=self._prepared.metrics)  # counters never go back
+        self._prepared = loaded
+        _log.info("content loaded anew")
+
+
+def run_server(settings: Settings, make: Make, on_reload: Callable[[], None] | None = None) -> int:
+    """Serve what `make` makes, in as many processes as the settings say, until a signal ends it; the exit status."""
+    server = _Server(settings, make, on_reload)
     try:
         server.serve(spawn_target=server.work, target_loader=server.application, wrap_loader=False)
     except SystemExit as ending:
-        return int(ending.code or 0) if not isinstance(ending.code, str) else 1
+        return ending.code if isinstance(ending.code, int) else 1
     return 0
 
 
@@ -51,16 +95,15 @@ class _Respawns(dict[int, float]):
 class _Server(MPServer):
     """Granian with forked workers that write what they owe before they end."""
 
-    def __init__(self, settings: Settings, prepared: Prepared) -> None:
+    def __init__(self, settings: Settings, make: Make, on_reload: Callable[[], None] | None) -> None:
         multiprocessing.set_start_method("fork", force=True)  # workers share what was loaded
-        threads = settings.concurrency + _SPARE_THREADS
         super().__init__(
             "cds_service",
             address=settings.host,
             port=settings.port,
             interface=Interfaces.WSGI,
             workers=settings.workers,
-            blocking_threads=threads,
+            blocking_threads=settings.concurrency + _SPARE_THREADS,
             backpressure=4096,  # connections, most of them idle; the gate counts calls
             backlog=4096,
             respawn_failed_workers=True,
@@ -70,17 +113,19 @@ class _Server(MPServer):
             websockets=False,
         )
         self.respawned_wrks = _Respawns()
-        self._settings, self._prepared = settings, prepared
-        self._application: Application | None = None
+        self._make = make
+        self._made: Served | None = None
         self._row = 0  # of the metrics: while a worker is replaced, old and new must not count in the same one
         self._spawned = [0] * settings.workers
-        self.on_reload(self._load_anew)
-        self._settle()
+        if on_reload is not None:
+            self.on_reload(on_reload)
+        self.on_reload(_settle)
+        _settle()
 
-    def application(self) -> Application:
+    def application(self) -> Served:
         """The application of this worker; called after the fork."""
-        self._application = create_app(self._prepared, self._row)
-        return self._application
+        made = self._made = self._make(self._row)
+        return made
 
     def _spawn_worker(self, *args: Any, **named: Any) -> WorkerProcess:
         index = named["idx"]
@@ -93,24 +138,14 @@ class _Server(MPServer):
         try:
             MPServer._spawn_wsgi_worker(*args)
         finally:
-            if self._application is not None:
-                self._application.close()
+            if self._made is not None:
+                self._made.close()
 
-    def _load_anew(self) -> None:
-        try:
-            loaded = prepare(self._settings)
-            if loaded.offers.keys() == self._prepared.offers.keys():
-                loaded = replace(loaded, metrics=self._prepared.metrics)  # counters never go back
-            self._prepared = loaded
-        except CdsError as error:
-            _log.error("reload refused, the loaded content stays: %s", error)
-        else:
-            _log.info("content loaded anew")
-        self._settle()
 
-    def _settle(self) -> None:
-        gc.collect()
-        gc.freeze()  # what is loaded stays: no collection looks at it again, no fork copies it
+def _settle() -> None:
+    """What is loaded stays: no collection looks at it again, and no fork copies it."""
+    gc.collect()
+    gc.freeze()
 
 
 _QUIET: dict[str, Any] = {
