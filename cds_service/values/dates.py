@@ -10,6 +10,7 @@ from __future__ import annotations
 from calendar import monthrange
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from cds_service.values.failures import IncompatibleValues, ValueOutOfRange
@@ -89,8 +90,15 @@ def floor_index(instant: int, precision: Precision) -> int:
         return instant // DAY_LENGTH
     if precision > _DAY:
         return instant // (7 * DAY_LENGTH) if precision == _WEEK else instant // MILLISECONDS_PER[precision]
-    day = date.fromordinal(min(max(instant // DAY_LENGTH, 1), 3_652_059))
-    return day.year if precision == _YEAR else day.year * 12 + day.month
+    year, month, _ = calendar_day(instant // DAY_LENGTH)
+    return year if precision == _YEAR else year * 12 + month
+
+
+@lru_cache(maxsize=16_384)
+def calendar_day(ordinal: int) -> tuple[int, int, int]:
+    """Year, month and day of an ordinal, kept within the calendar."""
+    day = date.fromordinal(min(max(ordinal, 1), 3_652_059))
+    return day.year, day.month, day.day
 
 
 def milliseconds(value: Temporal) -> int:
@@ -113,8 +121,8 @@ def truncate(value: Any, precision: Precision) -> Any:
         length = MILLISECONDS_PER[precision]
         start = start // length * length
     else:
-        day = date.fromordinal(start // DAY_LENGTH)
-        start = date(day.year, day.month if precision == _MONTH else 1, 1).toordinal() * DAY_LENGTH
+        year, month, _ = calendar_day(start // DAY_LENGTH)
+        start = date(year, month if precision == _MONTH else 1, 1).toordinal() * DAY_LENGTH
     return Date(start // DAY_LENGTH, precision) if type(value) is Date else DateTime(start, precision, value.offset)
 
 
@@ -147,8 +155,10 @@ def compare(left: Temporal | None, right: Temporal | None, precision: Precision 
                 first = left.utc  # type: ignore[union-attr]
             if right_precision > _HOUR:
                 second = right.utc  # type: ignore[union-attr]
+    elif kind is Date:
+        first, second = left.days * DAY_LENGTH, right.days * DAY_LENGTH  # type: ignore[union-attr]
     else:
-        first, second = milliseconds(left), milliseconds(right)
+        first, second = left.milliseconds, right.milliseconds  # type: ignore[union-attr]
     if precision is None and left_precision == right_precision:
         return (first > second) - (first < second)
     common = min(left_precision, right_precision)
@@ -187,9 +197,9 @@ def bounds(value: Temporal) -> tuple[int, int]:
         return start, start
     if precision >= _DAY:
         return start, start + MILLISECONDS_PER[precision] - 1
-    day = date.fromordinal(start // DAY_LENGTH)
-    month = day.month if precision == _MONTH else 12
-    return start, (date(day.year, month, monthrange(day.year, month)[1]).toordinal() + 1) * DAY_LENGTH - 1
+    year, month, _ = calendar_day(start // DAY_LENGTH)
+    month = month if precision == _MONTH else 12
+    return start, (date(year, month, monthrange(year, month)[1]).toordinal() + 1) * DAY_LENGTH - 1
 
 
 def same_as(left: Temporal | None, right: Temporal | None, precision: Precision | None = None) -> Truth:
@@ -268,19 +278,23 @@ def _move(value: Any, quantity: Quantity, amount: Decimal) -> Any:
             f"A quantity in '{quantity.unit}' cannot be added to a {kind.__name__}.",
             remedy="Use calendar units: years, months, weeks, days, hours, minutes, seconds, milliseconds.",
         )
-    if unit < _SECOND or unit == _WEEK:
-        amount = Decimal(int(amount))
     precision = value.precision
-    if unit in (_YEAR, _MONTH):
+    if unit <= _MONTH:
         months = int(amount) * 12 if unit == _YEAR else int(amount)
-        return _move_months(value, int(Decimal(months) / 12) * 12 if precision == _YEAR else months)
-    shift = amount * MILLISECONDS_PER[unit]
-    if precision <= _MONTH:
-        days = shift / DAY_LENGTH
-        years_or_months = int(days / _DAYS_PER_YEAR) * 12 if precision == _YEAR else int(days / _DAYS_PER_MONTH)
-        return _move_months(value, years_or_months)
-    length = MILLISECONDS_PER[precision]
-    return _moved(value, milliseconds(value) + int(shift / length) * length)
+        return _move_months(value, _whole(months, 12) if precision == _YEAR else months)
+    # Fractions count for seconds and milliseconds only.
+    fine = unit in (_SECOND, _MILLISECOND)
+    shift = int(amount * MILLISECONDS_PER[unit]) if fine else int(amount) * MILLISECONDS_PER[unit]
+    if precision == _YEAR:
+        return _move_months(value, _whole(shift, _DAYS_PER_YEAR * DAY_LENGTH) // (_DAYS_PER_YEAR * DAY_LENGTH) * 12)
+    if precision == _MONTH:
+        return _move_months(value, _whole(shift, _DAYS_PER_MONTH * DAY_LENGTH) // (_DAYS_PER_MONTH * DAY_LENGTH))
+    return _moved(value, milliseconds(value) + _whole(shift, MILLISECONDS_PER[precision]))
+
+
+def _whole(amount: int, length: int) -> int:
+    """The amount without what goes beyond whole lengths, towards zero."""
+    return amount // length * length if amount >= 0 else -(-amount // length * length)
 
 
 def _moved(value: Any, start: int) -> Any:
@@ -295,11 +309,11 @@ def _moved(value: Any, start: int) -> Any:
 
 def _move_months(value: Any, months: int) -> Any:
     start = milliseconds(value)
-    day = date.fromordinal(start // DAY_LENGTH)
-    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    year, month, day = calendar_day(start // DAY_LENGTH)
+    year, month = divmod(year * 12 + month - 1 + months, 12)
     if not 1 <= year <= 9999:
         raise _beyond()
-    moved = date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+    moved = date(year, month + 1, min(day, monthrange(year, month + 1)[1]))
     return _moved(value, moved.toordinal() * DAY_LENGTH + start % DAY_LENGTH)
 
 

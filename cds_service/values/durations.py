@@ -6,10 +6,9 @@ uncertainty between them (CQL developer's guide, Uncertainty).
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
-from cds_service.values.dates import alike, bounds, floor_index, milliseconds, to_datetime
+from cds_service.values.dates import alike, bounds, calendar_day, floor_index, milliseconds, to_datetime
 from cds_service.values.failures import IncompatibleValues
 from cds_service.values.precisions import MILLISECONDS_PER, Precision
 from cds_service.values.temporals import DAY_LENGTH, Date, DateTime, Temporal, Time
@@ -84,11 +83,12 @@ def _whole(start: int, end: int, precision: Precision) -> int:
     if precision >= _DAY:
         length = MILLISECONDS_PER[precision]
         return (end - start) // length if end >= start else -((start - end) // length)
-    first, second = date.fromordinal(start // DAY_LENGTH), date.fromordinal(end // DAY_LENGTH)
-    months = (second.year - first.year) * 12 + second.month - first.month
-    reached = (second.day, end % DAY_LENGTH), (first.day, start % DAY_LENGTH)
+    year, month, day = calendar_day(start // DAY_LENGTH)
+    end_year, end_month, end_day = calendar_day(end // DAY_LENGTH)
+    months = (end_year - year) * 12 + end_month - month
+    begun, reached = (day, start % DAY_LENGTH), (end_day, end % DAY_LENGTH)
     if end >= start:
-        months -= reached[0] < reached[1]
+        months -= reached < begun
     else:
-        months += reached[0] > reached[1]
+        months += reached > begun
     return months if precision != _YEAR else months // 12 if months >= 0 else -(-months // 12)

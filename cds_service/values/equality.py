@@ -147,9 +147,10 @@ def not_equivalent(left: Any, right: Any) -> bool:
     return not equivalent(left, right)
 
 
-def text_key(text: str) -> str:
-    """The same for all equivalent strings."""
-    return _WHITESPACE.sub(" ", text).casefold()
+def _texts_equivalent(left: str, right: str) -> bool:
+    """Whether two strings are the same but for case and the kind of white space."""
+    left, right = left.casefold(), right.casefold()
+    return left == right or (len(left) == len(right) and _WHITESPACE.sub(" ", left) == _WHITESPACE.sub(" ", right))
 
 
 def _equivalent(left: Any, right: Any, same: Callable[[Any, Any], bool]) -> bool:
@@ -157,7 +158,7 @@ def _equivalent(left: Any, right: Any, same: Callable[[Any, Any], bool]) -> bool
         return left is right
     kind, other = type(left), type(right)
     if kind is str and other is str:
-        return left == right or text_key(left) == text_key(right)
+        return left == right or _texts_equivalent(left, right)
     if kind in _NUMBERS and other in _NUMBERS:
         return decimals.equivalent(Decimal(left), Decimal(right))
     if kind is Code and other is Code:

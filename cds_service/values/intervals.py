@@ -16,9 +16,11 @@ from cds_service.values.interval import Interval
 from cds_service.values.interval_bounds import end, start
 from cds_service.values.logic import Truth, conjunction, disjunction, negation
 from cds_service.values.precisions import Precision
+from cds_service.values.temporals import Date, DateTime, Time
 from cds_service.values.uncertainty import Uncertainty, bounds
 
 At = Precision | None
+_TEMPORALS = frozenset((Date, DateTime, Time))
 
 
 def _start(value: Any) -> Any:
@@ -38,6 +40,10 @@ def _end(value: Any) -> Any:
 
 
 def _less(left: Any, right: Any, precision: At) -> Truth:
+    kind = type(left)
+    if kind is type(right) and kind in _TEMPORALS:
+        order = dates.compare(left, right, precision)
+        return None if order is None else order < 0
     if precision is None:
         return comparison.less(left, right)
     if left is None or right is None:
@@ -51,6 +57,10 @@ def _less(left: Any, right: Any, precision: At) -> Truth:
 
 
 def _at_most(left: Any, right: Any, precision: At) -> Truth:
+    kind = type(left)
+    if kind is type(right) and kind in _TEMPORALS:
+        order = dates.compare(left, right, precision)
+        return None if order is None else order <= 0
     if precision is None:
         return comparison.less_or_equal(left, right)
     return negation(_less(right, left, precision))

@@ -23,12 +23,5 @@ _SINGULAR = {precision.name.lower(): precision for precision in Precision}
 BY_NAME: dict[str, Precision] = _SINGULAR | {f"{name}s": precision for name, precision in _SINGULAR.items()}
 """`year`, `years`, … to the precision they name."""
 
-MILLISECONDS_PER = {
-    Precision.WEEK: 604_800_000,
-    Precision.DAY: 86_400_000,
-    Precision.HOUR: 3_600_000,
-    Precision.MINUTE: 60_000,
-    Precision.SECOND: 1_000,
-    Precision.MILLISECOND: 1,
-}
-"""The length of the precisions that always have the same length."""
+MILLISECONDS_PER = (0, 0, 0, 86_400_000, 3_600_000, 60_000, 1_000, 1, 604_800_000)
+"""By precision, the length of those that always have the same length (0 for years and months)."""

@@ -64,6 +64,21 @@ def _scaled(value: Decimal, by: Scale) -> Decimal | None:
     return _decimal(Fraction(value) * by[0] + by[1])
 
 
+@lru_cache(maxsize=4096)
+def _crossed(source: str, target: str) -> tuple[Decimal, Decimal, Decimal] | None:
+    """`scale` without fractions: `source` times the first plus the third is `target` times the second."""
+    by = scale(source, target)
+    if by is None:
+        return None
+    numerator, denominator = by[0].numerator, by[0].denominator
+    summand = by[1] * denominator
+    return (
+        Decimal(numerator * summand.denominator),
+        Decimal(denominator * summand.denominator),
+        Decimal(summand.numerator),
+    )
+
+
 def comparable(left: Quantity | None, right: Quantity | None) -> Truth:
     """Whether both can be expressed in one unit."""
     return None if left is None or right is None else scale(left.unit, right.unit) is not None
@@ -75,10 +90,12 @@ def compare(left: Quantity | None, right: Quantity | None) -> int | None:
         return None
     if left.unit == right.unit:
         return (left.value > right.value) - (left.value < right.value)
-    by = scale(right.unit, left.unit)
-    if by is None:
+    crossed = _crossed(right.unit, left.unit)
+    if crossed is None:
         return None
-    first, second = Fraction(left.value), Fraction(right.value) * by[0] + by[1]
+    numerator, denominator, summand = crossed
+    first = decimals.EXACT.multiply(left.value, denominator)
+    second = decimals.EXACT.fma(right.value, numerator, summand)
     return (first > second) - (first < second)
 
 
