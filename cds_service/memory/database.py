@@ -89,6 +89,8 @@ class SqliteDatabase:
         except sqlite3.Error as error:
             self._disconnect()
             raise MemoryUnavailable(f"The database {self._path.name} failed: {_reason(error)}.") from None
+        except OSError as error:
+            raise MemoryUnavailable(f"The database {self._path.name} cannot be made: {error.strerror}.") from None
         finally:
             self._lock.release()
 
