@@ -46,6 +46,8 @@ def test_every_element_has_the_official_types_and_cardinality(official: dict[str
             wrong.append((name, sorted(set(own) ^ set(theirs))))
             continue
         for element in own.values():
+            if element.binding is not None and theirs[element.name].types != {element.binding}:
+                wrong.append((f"{name}.{element.name}", [element.binding]))
             types = {PROFILES.get(each, "code" if each in codes else each) for each in theirs[element.name].types}
             if name == "Element" and element.name == "id":
                 types = {"string"}
