@@ -1,1 +1,328 @@
-"""One hook request in, one decision out; live or replayed, every call comes through here."""
+"""One hook request in, one decision out; live or replayed, every call comes through here.
+
+The order below is the data path: the facts are gathered, the plans of the service are judged, what they come to
+becomes proposals, and these become cards, ratings on orders and the record for machines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from cds_service.cards.compose import compose_cards
+from cds_service.errors import CdsError
+from cds_service.facts.facts import Facts
+from cds_service.fhir.references import parse_reference
+from cds_service.hooks.cards import Action, Response
+from cds_service.hooks.contexts import ContextResource
+from cds_service.hooks.identifiers import derive_uuid
+from cds_service.hooks.requests import HookRequest
+from cds_service.knowledge.knowledge import Knowledge
+from cds_service.knowledge.running import logic_for
+from cds_service.knowledge.services import Deciding, KnownService
+from cds_service.patient_data.gather import gather
+from cds_service.patient_data.sources import Sources
+from cds_service.plans.action_proposing import action_proposals
+from cds_service.plans.activities import Subjects
+from cds_service.plans.apply import Activity, Applied, apply_activity, apply_plan
+from cds_service.plans.call_parameters import (
+    APPOINTMENT,
+    ORDER,
+    PROCEDURE,
+    RATED_PROCEDURE,
+    call_parameters,
+    declared,
+)
+from cds_service.plans.deciding import Judgement, Knowhow, OrderJudgement, judge_order, judge_without_order
+from cds_service.plans.evidence import evidence_of
+from cds_service.plans.group_proposing import GroupProposals
+from cds_service.plans.logic import Logic
+from cds_service.plans.offers import Offers, Site, Subject
+from cds_service.plans.procedures import ordered_procedure
+from cds_service.plans.proposing import OrderProposals, order_mark
+from cds_service.proposals.evidence import FactEvidence
+from cds_service.proposals.proposals import Proposal
+from cds_service.proposals.records import Record, render_record
+from cds_service.values.formatting import to_text
+
+_RATED_AT = frozenset({"order-select", "order-sign"})
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What one order, appointment, encounter or patient came to."""
+
+    record: Record
+    evidence: tuple[FactEvidence, ...]
+    order: OrderJudgement | None = None
+    advice: Judgement | None = None
+    draft: Mapping[str, Any] | None = None
+
+    @property
+    def judgements(self) -> tuple[Judgement, ...]:
+        """Everything that was judged, target by target."""
+        if self.order is not None:
+            return self.order.judgements
+        return (self.advice,) if self.advice is not None else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """How a decision came about, for explanations."""
+
+    service: KnownService
+    facts: Facts
+    logic: Logic
+    judged: tuple[Judged, ...] = ()
+    applied: tuple[Applied, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer to a call, the plans it was made with, and how it came about."""
+
+    response: Response
+    plans: tuple[str, ...]
+    trace: Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How an installation answers."""
+
+    site: Site = field(default_factory=lambda: Site("cds-service"))
+    rates_orders: bool = True
+    language: str | None = None
+
+
+def decide(
+    request: HookRequest,
+    service: KnownService,
+    knowledge: Knowledge,
+    sources: Sources,
+    manner: Manner | None = None,
+    already_said: frozenset[str] = frozenset(),
+) -> Decision:
+    """Answer `request` with the plans that `service` offers; advice whose key is in `already_said` is not repeated."""
+    facts = gather(request, service.needs, sources, knowledge.reading)
+    return decide_on(request, service, knowledge, facts, manner or Manner(), already_said)
+
+
+def decide_on(
+    request: HookRequest,
+    service: KnownService,
+    knowledge: Knowledge,
+    facts: Facts,
+    manner: Manner,
+    already_said: frozenset[str] = frozenset(),
+) -> Decision:
+    """The decision on facts that have been gathered."""
+    call = _Call(request, service, knowledge, facts, manner)
+    if service.deciding is None:
+        return call.apply(already_said)
+    return call.judge(service.deciding, already_said)
+
+
+class _Call:
+    """One call on its way."""
+
+    def __init__(
+        self, request: HookRequest, service: KnownService, knowledge: Knowledge, facts: Facts, manner: Manner
+    ) -> None:
+        self.request, self.service, self.knowledge, self.facts, self.manner = request, service, knowledge, facts, manner
+        self.logic = logic_for(knowledge, facts, call_parameters(request, facts))
+        context = request.context
+        user = context.user_id if context.user_id and context.user_id.startswith("Practitioner/") else None
+        self.subjects = Subjects(
+            subject=f"Patient/{context.patient_id}",
+            encounter=f"Encounter/{context.encounter_id}" if context.encounter_id else None,
+            practitioner=user,
+        )
+        self.subject = Subject(self.subjects.subject, self.subjects, to_text(facts.as_of))
+        self.plans = tuple(dict.fromkeys(plan.canonical for plan in service.plans))
+
+    # --- plans that decide nothing of ours
+
+    def apply(self, already_said: frozenset[str]) -> Decision:
+        applied = apply_plan(self.service.plan, self.subjects, self.logic, self.knowledge.definitions)
+        response = self.response(action_proposals(applied), (), (), already_said)
+        trace = Trace(self.service, self.facts, self.logic, applied=(applied,))
+        return Decision(response, self.plans, trace)
+
+    # --- plans that decide
+
+    def judge(self, deciding: Deciding, already_said: frozenset[str]) -> Decision:
+        knowhow = self.active(deciding)
+        proposals: list[Proposal] = []
+        actions: list[Action] = []
+        judged: list[Judged] = []
+        offers = Offers(deciding.codes, deciding.activities, self.knowledge.definitions.activity, self.manner.site)
+        for one in self.subjects_of_decision(knowhow):
+            judged.append(one)
+            if one.order is not None:
+                proposals += self.order_proposals(one, knowhow, deciding, offers)
+                actions += self.order_marks(one, knowhow)
+            elif one.advice is not None:
+                proposals += GroupProposals(
+                    one.advice, knowhow, deciding.words, offers, self.subject, self.activity, self.request.hook
+                ).proposals()
+        records = tuple(one.record for one in judged)
+        response = self.response(tuple(proposals), tuple(actions), records, already_said)
+        return Decision(response, self.plans, Trace(self.service, self.facts, self.logic, tuple(judged)))
+
+    def active(self, deciding: Deciding) -> Knowhow:
+        """What counts for this patient: a gathered plan whose condition is false is left out."""
+        guarded = [gathered for gathered in self.service.gathered if gathered.guards]
+        out = {g.plan.canonical for g in guarded if self.logic.all(g.guards).truth is False}
+        if not out:
+            return deciding.knowhow
+        return deciding.limited_to(frozenset(plan.canonical for plan in self.service.plans) - out)
+
+    def subjects_of_decision(self, knowhow: Knowhow) -> Iterator[Judged]:
+        match self.service.decides:
+            case "order":
+                yield from self.orders(knowhow)
+            case "dispatched-order":
+                yield from self.dispatched(knowhow)
+            case "appointment":
+                yield from self.appointments(knowhow)
+            case _:
+                yield self.advice(knowhow, self.logic)
+
+    def orders(self, knowhow: Knowhow) -> Iterator[Judged]:
+        context = self.request.context
+        drafts = context.selected_orders if self.request.hook == "order-select" else context.draft_orders
+        structs = {getattr(s, "id", None): s for s in self.facts.context.get("draftOrders", ())}  # type: ignore[attr-defined]
+        for draft in drafts:
+            if draft.type == "ServiceRequest" and draft.id in structs:
+                found = self.order(draft, structs[draft.id], knowhow)
+                if found is not None:
+                    yield found
+
+    def order(self, draft: ContextResource, struct: Any, knowhow: Knowhow) -> Judged | None:
+        """The decision on one draft order; None if it is none of ours."""
+        bound = self.bind({ORDER: struct})
+        ordered = ordered_procedure(
+            codings_of(struct), knowhow.procedures, self.knowledge.terminology, knowhow.policy.order_checks, bound
+        )
+        if ordered is None:
+            return None
+        logic = self.bind({ORDER: struct, PROCEDURE: ordered.procedure, RATED_PROCEDURE: ordered.rated_as})
+        judged = judge_order(draft.reference, ordered, knowhow, logic, self.care(knowhow))
+        evidence = evidence_of(judged.worst, knowhow.facts)
+        judged = replace(judged, record=replace(judged.record, evidence=evidence))
+        return Judged(judged.record, evidence, order=judged, draft=draft.json())
+
+    def dispatched(self, knowhow: Knowhow) -> Iterator[Judged]:
+        for reference in self.request.context.dispatched_orders:
+            struct = self.facts.resolve(reference)
+            if struct is None or getattr(struct, "fhir_type", "") != "ServiceRequest":
+                continue
+            bound = self.bind({ORDER: struct})
+            ordered = ordered_procedure(
+                codings_of(struct), knowhow.procedures, self.knowledge.terminology, knowhow.policy.order_checks, bound
+            )
+            if ordered is not None:
+                procedure = {PROCEDURE: ordered.procedure, RATED_PROCEDURE: ordered.rated_as}
+                logic = self.bind({ORDER: struct, **procedure})
+                yield self.advice(knowhow, logic, order=_relative(reference), procedure=ordered.procedure)
+
+    def appointments(self, knowhow: Knowhow) -> Iterator[Judged]:
+        structs = self.facts.context.get("appointments") or ()
+        for struct in structs:  # type: ignore[attr-defined]
+            order = self.based_on(struct)
+            parameters = {APPOINTMENT: struct}
+            if order is not None:
+                parameters[ORDER] = order
+            identifier = f"Appointment/{struct.id}" if struct.id else None
+            yield self.advice(knowhow, self.bind(parameters), subject=identifier)
+        if not structs:
+            yield self.advice(knowhow, self.logic)
+
+    def based_on(self, appointment: Any) -> Any:
+        for reference in getattr(appointment, "basedOn", None) or ():
+            found = self.facts.resolve(reference)
+            if found is not None and getattr(found, "fhir_type", "") == "ServiceRequest":
+                return found
+        return None
+
+    def advice(
+        self,
+        knowhow: Knowhow,
+        logic: Logic,
+        order: str | None = None,
+        subject: str | None = None,
+        procedure: str | None = None,
+    ) -> Judged:
+        judgement = judge_without_order(knowhow, logic, self.care(knowhow), order, subject, procedure)
+        evidence = evidence_of(judgement, knowhow.facts)
+        judgement = replace(judgement, record=replace(judgement.record, evidence=evidence))
+        return Judged(judgement.record, evidence, advice=judgement)
+
+    def care(self, knowhow: Knowhow) -> tuple[Any, ...]:
+        return knowhow.rules.checks
+
+    def bind(self, parameters: Mapping[str, Any]) -> Logic:
+        known = declared(parameters, self.knowledge.parameter_names)
+        return self.logic.bound(known) if known else self.logic
+
+    def activity(self, activity: Activity) -> Mapping[str, Any]:
+        return apply_activity(activity, self.subjects, self.logic, self.knowledge.definitions.model)
+
+    # --- the answer
+
+    def order_proposals(
+        self, one: Judged, knowhow: Knowhow, deciding: Deciding, offers: Offers
+    ) -> tuple[Proposal, ...]:
+        assert one.order is not None
+        return OrderProposals(
+            judged=one.order,
+            knowhow=knowhow,
+            words=deciding.words,
+            offers=offers,
+            subject=self.subject,
+            apply_activity=self.activity,
+            hook=self.request.hook,
+            draft=one.draft,
+            evidence=one.evidence,
+        ).proposals()
+
+    def order_marks(self, one: Judged, knowhow: Knowhow) -> Iterator[Action]:
+        rates = self.manner.rates_orders and self.request.client.rates_orders
+        if not rates or one.order is None or one.draft is None or self.request.hook not in _RATED_AT:
+            return
+        consult = derive_uuid(self.request.call_id, "consult", one.record.order)
+        marked = order_mark(one.order, knowhow, one.draft, self.manner.site, consult)
+        if marked is not None:
+            words = str(knowhow.policy.words.get("mark") or "Record the appropriateness rating on the order")
+            yield Action.update(words, marked)
+
+    def response(
+        self,
+        proposals: tuple[Proposal, ...],
+        actions: tuple[Action, ...],
+        records: tuple[Record, ...],
+        already_said: frozenset[str],
+    ) -> Response:
+        namespace = self.knowledge.namespace
+        cards = compose_cards(proposals, self.request.call_id, namespace, self.manner.language, already_said)
+        extension = {f"{namespace}.decisions": [render_record(record) for record in records]} if records else {}
+        return Response(cards, actions, extension)
+
+
+def codings_of(order: Any) -> Iterator[tuple[str | None, str | None]]:
+    """The codings of an order's code."""
+    concept = getattr(order, "code", None)
+    for coding in getattr(concept, "coding", None) or ():
+        yield coding.system, coding.code
+
+
+def _relative(reference: str) -> str:
+    try:
+        parsed = parse_reference(reference)
+    except CdsError:
+        return reference
+    if parsed is None or not parsed.type or not parsed.id:
+        return reference
+    return f"{parsed.type}/{parsed.id}"

@@ -36,6 +36,7 @@ class Knowledge:
     site_parameters: Mapping[tuple[str, str], Any] = field(default_factory=dict)
     # For logic that does not look at "Unreadable" itself: the resource types that each expression reads.
     reads: Mapping[Expression, frozenset[str]] = field(default_factory=dict)
+    parameter_names: frozenset[str] = frozenset()  # that some library declares
     warnings: tuple[CdsError, ...] = ()
 
     @property

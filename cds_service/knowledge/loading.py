@@ -1,4 +1,4 @@
-"""Content read, checked and compiled to a `Knowledge`; everything that is wrong is told at once, and nothing is half loaded."""
+"""Content read, checked and compiled to a `Knowledge`: whole, or not at all with everything that is wrong."""
 
 from __future__ import annotations
 
@@ -117,6 +117,7 @@ def make_knowledge(
         base=options.base,
         site_parameters=parameters,
         reads=_unreadable_reads(definitions, compiled),
+        parameter_names=frozenset(p.name for name in compiled.libraries for p in compiled.parameters(name)),
     )
 
 

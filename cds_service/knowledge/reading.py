@@ -1,4 +1,4 @@
-"""Content from folders, files, Bundles and FHIR packages: parsed resources and CQL texts, each with where it came from."""
+"""Content from folders, files, Bundles and FHIR packages: resources and CQL texts, each with its origin."""
 
 from __future__ import annotations
 

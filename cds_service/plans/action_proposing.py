@@ -1,4 +1,4 @@
-"""Proposals for a plan that decides nothing of ours: the actions that apply become cards, their requests suggestions."""
+"""Proposals for a plan that decides nothing of ours: actions become cards, their requests suggestions."""
 
 from __future__ import annotations
 

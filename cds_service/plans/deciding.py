@@ -312,12 +312,19 @@ def _avoiding(rule: Rule, judgement: Judgement, knowhow: Knowhow, logic: Logic, 
 
 
 def judge_without_order(
-    knowhow: Knowhow, logic: Logic, care: Sequence[Rule], order: str | None = None, subject: str | None = None
+    knowhow: Knowhow,
+    logic: Logic,
+    care: Sequence[Rule],
+    order: str | None = None,
+    subject: str | None = None,
+    procedure: str | None = None,
 ) -> Judgement:
     """The advice for a call without a rating: reminders, readiness, what is not documented."""
     about = [rule for rule in knowhow.rules.about(None) if not rule.is_check and not is_text_only(rule)]
     findings = tuple(find(rule, logic, None) for rule in about)
-    checks = tuple(found for rule in care if (found := find_check(rule, logic)))
+    checks = tuple(
+        found for rule in care if (procedure is None or rule.covers(procedure)) and (found := find_check(rule, logic))
+    )
     not_met = any(check.met is False and check.rule.level == "must" for check in checks)
     indicators = _indicators(findings, knowhow.policy)
     record = Record(

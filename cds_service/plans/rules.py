@@ -169,6 +169,7 @@ class RuleBook:
 
     def __init__(self, rules: Iterable[Rule], procedures: Procedures | None) -> None:
         self.rules = tuple(rules)
+        self.checks = tuple(rule for rule in self.rules if rule.is_check)
         self._general = tuple(rule for rule in self.rules if rule.covers(None))
         self._by_procedure = {
             code: tuple(rule for rule in self.rules if rule.covers(code)) for code in procedures or ()

@@ -1,0 +1,1 @@
+"""The plan engine, from outside and with logic given as tables."""
