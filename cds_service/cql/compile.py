@@ -1,0 +1,253 @@
+"""CQL texts in, something that can be evaluated out: every mistake of every text is reported together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from cds_service.cql.compiler.declarations import tags_of
+from cds_service.cql.compiler.program import EXPRESSIONS, InlineExpression, Source, build_program, compile_all
+from cds_service.cql.compiler.scope import Program
+from cds_service.cql.emission.program import Functions
+from cds_service.cql.entries import DefinitionEntry
+from cds_service.cql.runtime.vocabularies import Members
+from cds_service.cql.semantic_errors import UnknownName, UnknownValueSetUse, meant
+from cds_service.cql.static_types import Typed
+from cds_service.cql.tree import DefinitionValue, Invoke, Membership, ParameterValue, RetrieveValue, ValueSetValue, walk
+from cds_service.errors import CdsError, ErrorGroup, Span
+from cds_service.fhir.model.types import Model
+
+
+class Terminology(Protocol):
+    """What the compiler asks of terminology."""
+
+    def membership(self, url: str, version: str | None = None) -> Members: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A definition as others see it."""
+
+    library: str
+    name: str
+    type: str
+    tags: Mapping[str, str | None]
+    span: Span
+    context: str | None
+    comment: str
+    access: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter as others see it."""
+
+    library: str
+    name: str
+    type: str
+    has_default: bool
+    span: Span
+
+
+class CompiledLibraries:
+    """Libraries that hold: typed, checked, and with a Python function for every definition that is asked for."""
+
+    def __init__(self, program: Program, terminology: Terminology | None) -> None:
+        self.program = program
+        self.terminology = terminology
+        self.functions = Functions(program)
+        self.traced_functions = Functions(program, traced=True)
+        self._index: dict[tuple[str, str], DefinitionEntry] = {}
+        for entry in program.definitions:
+            library = entry.library.removeprefix(EXPRESSIONS)
+            self._index.setdefault((library, entry.name), entry)
+        self._dependents: dict[int, bytearray] = {}
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """The names of the libraries."""
+        return tuple(name for name in self.program.libraries if not name.startswith(EXPRESSIONS))
+
+    def version(self, library: str) -> str | None:
+        """The version that a library says it has."""
+        return self.program.libraries[library].version
+
+    def includes(self, library: str) -> tuple[str, ...]:
+        """The libraries that a library includes."""
+        found = (entry.library for entry in self.program.libraries[library].includes())
+        return tuple(name for name in found if name is not None)
+
+    def entry(self, library: str, name: str) -> DefinitionEntry:
+        """The entry of a definition; an error with what was probably meant where there is none."""
+        found = self._index.get((library, name))
+        if found is None:
+            known = [own for other, own in self._index if other == library]
+            hint = meant(name, known) if known else meant(library, self.libraries, quote="")
+            raise UnknownName(f'There is no definition {library}."{name}".', remedy=hint)
+        self.program.complete_definition(found)
+        return found
+
+    def has(self, library: str, name: str) -> bool:
+        """Whether there is such a definition."""
+        return (library, name) in self._index
+
+    def definitions(self, library: str) -> tuple[Definition, ...]:
+        """The definitions of a library, in the order of the text."""
+        return tuple(self._shown(entry) for entry in self.program.definitions if entry.library == library)
+
+    def definition(self, library: str, name: str) -> Definition:
+        """One definition of a library."""
+        return self._shown(self.entry(library, name))
+
+    def _shown(self, entry: DefinitionEntry) -> Definition:
+        node = entry.node
+        comment = node.documentation.text if node.documentation is not None else ""
+        kind = str(self.program.complete_definition(entry))
+        return Definition(
+            entry.library.removeprefix(EXPRESSIONS), entry.name, kind, tags_of(node.documentation), node.name_span,
+            node.context, comment, node.access,
+        )  # fmt: skip
+
+    def parameters(self, library: str | None = None) -> tuple[Parameter, ...]:
+        """The parameters of a library, or of all."""
+        return tuple(
+            Parameter(
+                entry.library, entry.name, str(self.program.complete_parameter(entry)), entry.default is not None,
+                entry.node.name_span,
+            )  # fmt: skip
+            for entry in self.program.parameters
+            if library in (None, entry.library)
+        )
+
+    def prepare(self, definitions: Iterable[tuple[str, str]]) -> None:
+        """Write the Python of these definitions now, so that no call waits for it."""
+        self.functions.prepare([self.entry(library, name) for library, name in definitions])
+
+    def python(self, library: str, name: str | None = None) -> str:
+        """The Python of a definition, or of a whole library with all that it reaches."""
+        if name is not None:
+            entry = self.entry(library, name)
+            self.functions.definition(entry)
+            return self.functions.text(f"d{entry.slot}")
+        entries = [entry for entry in self.program.definitions if entry.library == library]
+        self.functions.prepare(entries)
+        return "\n\n".join(self.functions.texts().values())
+
+    def dependents(self, slots: Iterable[int]) -> bytearray:
+        """For every place of memory whether its value may differ when these change."""
+        changed = bytearray(self.program.slots)
+        for slot in slots:
+            if slot not in self._dependents:
+                self._dependents[slot] = self._find_dependents(slot)
+            for position, flag in enumerate(self._dependents[slot]):
+                if flag:
+                    changed[position] = 1
+        return changed
+
+    def _find_dependents(self, slot: int) -> bytearray:
+        reaches = reach_of(self.program)
+        flags = bytearray(self.program.slots)
+        flags[slot] = 1
+        for other, reached in reaches.items():
+            if slot in reached:
+                flags[other] = 1
+        return flags
+
+
+def reach_of(program: Program) -> dict[int, frozenset[int]]:
+    """For every definition and parameter the places that it reads, directly or through others."""
+    return _Reach(program).all()
+
+
+class _Reach:
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._slots: dict[int, frozenset[int]] = {}
+        self._functions: dict[int, frozenset[int]] = {}
+
+    def all(self) -> dict[int, frozenset[int]]:
+        for definition in self._program.definitions:
+            self._of_slot(definition.slot, definition.body)
+        for parameter in self._program.parameters:
+            self._of_slot(parameter.slot, parameter.default)
+        return self._slots
+
+    def _of_slot(self, slot: int, body: object) -> frozenset[int]:
+        if slot not in self._slots:
+            self._slots[slot] = frozenset()
+            self._slots[slot] = self._below(body)
+        return self._slots[slot]
+
+    def _below(self, body: object) -> frozenset[int]:
+        found: set[int] = set()
+        if not isinstance(body, Typed):
+            return frozenset()
+        for node in walk(body):
+            if isinstance(node, DefinitionValue):
+                found.add(node.definition.slot)
+                found |= self._of_slot(node.definition.slot, node.definition.body)
+            elif isinstance(node, ParameterValue):
+                found.add(node.parameter.slot)
+                found |= self._of_slot(node.parameter.slot, node.parameter.default)
+            elif isinstance(node, Invoke):
+                key = node.function.slot
+                if key not in self._functions:
+                    self._functions[key] = frozenset()
+                    self._functions[key] = self._below(node.function.body)
+                found |= self._functions[key]
+        return frozenset(found)
+
+
+def compile_libraries(
+    sources: Iterable[Source],
+    model: Model | None = None,
+    terminology: Terminology | None = None,
+    roots: Iterable[tuple[str, str]] | None = None,
+    expressions: Iterable[InlineExpression] = (),
+) -> CompiledLibraries:
+    """The libraries compiled; raises an ErrorGroup with every mistake of every text."""
+    program, declarations = build_program(sources, model, terminology, expressions)
+    wanted = None if roots is None else tuple(roots)
+    compile_all(program, declarations, wanted)
+    _look_up_value_sets(program, terminology)
+    if program.problems.found:
+        raise ErrorGroup(program.problems.sorted())
+    compiled = CompiledLibraries(program, terminology)
+    compiled.functions.prepare([entry for entry in program.definitions if entry.state == "done"])
+    return compiled
+
+
+def _look_up_value_sets(program: Program, terminology: Terminology | None) -> None:
+    """Every value set that compiled text uses, found once; a missing one is a mistake that names its users."""
+    used: set[int] = set()
+    bodies = [entry.body for entry in program.definitions] + [entry.body for entry in program.functions]
+    bodies += [entry.default for entry in program.parameters]
+    for body in bodies:
+        for node in walk(body) if body is not None else ():
+            if isinstance(node, ValueSetValue | RetrieveValue) and node.value_set is not None:
+                used.add(id(node.value_set))
+            elif isinstance(node, Membership) and not hasattr(node.vocabulary, "span"):
+                used.add(id(node.vocabulary))
+    for entry in program.value_sets:
+        if id(entry) not in used or terminology is None:
+            continue
+        key = (entry.value.id, entry.value.version)
+        try:
+            program.members[key] = terminology.membership(*key)
+        except CdsError as error:
+            users = ", ".join(dict.fromkeys(entry.users[:3]))
+            more = f" and {len(set(entry.users)) - 3} more" if len(set(entry.users)) > 3 else ""
+            program.problems.add(
+                UnknownValueSetUse(
+                    f'Value set "{entry.name}" is used by {users}{more}, but: {error.what}',
+                    where=entry.node.span,
+                    remedy=error.remedy,
+                )
+            )
+
+
+__all__ = [
+    "CompiledLibraries", "Definition", "InlineExpression", "Parameter", "Source", "Terminology",
+    "compile_libraries",
+]  # fmt: skip

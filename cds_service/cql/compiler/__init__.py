@@ -1,0 +1,1 @@
+"""From syntax to the typed tree, one module per chapter of the reference."""

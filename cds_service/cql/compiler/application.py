@@ -1,0 +1,117 @@
+"""Operators applied to operands: the overload found, the operands converted, constants worked out at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cds_service.cql.compiler.scope import Scope
+from cds_service.cql.operator_names import BINARY, UNARY
+from cds_service.cql.operators.functions import evaluate_constant
+from cds_service.cql.operators.signatures import Signature
+from cds_service.cql.operators.table import TABLE
+from cds_service.cql.overloads import resolve_overload
+from cds_service.cql.semantic_errors import TypeMismatch
+from cds_service.cql.static_types import BOOLEAN, ERROR, NULL, Type, Typed, has_error
+from cds_service.cql.tree import Apply, Constant, Converted
+from cds_service.cql.type_relations import Conversion
+from cds_service.errors import Span
+
+
+def converted(operand: Typed, conversion: Conversion) -> Typed:
+    """The operand after a conversion; nothing is added where the value stays what it is."""
+    target = conversion.target
+    if has_error(operand.type):
+        return operand
+    if isinstance(operand, Constant) and operand.value is None:
+        return Constant(target, operand.span, None)
+    if conversion.kind == "same":
+        return operand if operand.type != NULL else Constant(target, operand.span, None)
+    if isinstance(operand, Constant):
+        done, value = evaluate_constant("convert", conversion, (operand.value,))
+        if done:
+            return Constant(target, operand.span, value)
+    return Converted(target, operand.span, operand, conversion)
+
+
+def convert_to(scope: Scope, operand: Typed, target: Type, what: str) -> Typed:
+    """The operand as a value of `target`; `what` names the place for the message when that cannot be."""
+    conversion = scope.relations.conversion(operand.type, target)
+    if conversion is None:
+        raise TypeMismatch(f"{what} has to be {target}, but this is {operand.type}.", where=operand.span)
+    return converted(operand, conversion)
+
+
+def condition(scope: Scope, operand: Typed, what: str) -> Typed:
+    """The operand as a Boolean; a mistake is noted at its place."""
+    try:
+        return convert_to(scope, operand, BOOLEAN, what)
+    except TypeMismatch as error:
+        scope.problems.add(error)
+        return Constant(ERROR, operand.span, None)
+
+
+def apply(scope: Scope, operator: str, operands: Sequence[Typed], span: Span, precision: str | None = None) -> Typed:
+    """The operator applied to these operands; TypeMismatch when none of its forms takes them."""
+    return apply_one_of(scope, TABLE.get(operator), operator, operands, span, precision)
+
+
+def apply_one_of(
+    scope: Scope,
+    candidates: list[Signature],
+    operator: str,
+    operands: Sequence[Typed],
+    span: Span,
+    precision: str | None = None,
+) -> Typed:
+    """The cheapest of these forms applied to the operands."""
+    kinds = tuple(operand.type for operand in operands)
+    if any(has_error(kind) for kind in kinds):
+        return Constant(ERROR, span, None)
+    match, _ = resolve_overload(scope.relations, candidates, kinds)
+    if match is None:
+        raise mismatch(operator, kinds, candidates, span)
+    arguments = tuple(converted(operand, step) for operand, step in zip(operands, match.conversions, strict=True))
+    signature = match.signature
+    if precision is not None and not signature.takes_precision:
+        raise TypeMismatch(f"{_words(operator)} takes no precision for {_types(kinds)}.", where=span)
+    if all(isinstance(argument, Constant) for argument in arguments) and not signature.needs_run:
+        done, value = evaluate_constant("apply", signature, arguments_of(arguments), precision)
+        if done:
+            return Constant(signature.result, span, value)
+    return Apply(signature.result, span, signature, arguments, precision)
+
+
+def arguments_of(arguments: Sequence[Typed]) -> tuple[object, ...]:
+    """The values of constant operands."""
+    return tuple(argument.value for argument in arguments if isinstance(argument, Constant))
+
+
+def mismatch(operator: str, kinds: Sequence[Type], candidates: list[Signature], span: Span) -> TypeMismatch:
+    """What to say of an operator that does not take operands of these types."""
+    fitting = [candidate for candidate in candidates if len(candidate.parameters) == len(kinds)]
+    if not fitting:
+        counts = sorted({len(candidate.parameters) for candidate in candidates})
+        takes = " or ".join(str(count) for count in counts)
+        return TypeMismatch(
+            f"{_words(operator)} takes {takes} operand(s), not {len(kinds)}.",
+            where=span,
+            remedy=_forms(candidates),
+        )
+    return TypeMismatch(f"{_words(operator)} does not take {_types(kinds)}.", where=span, remedy=_forms(fitting))
+
+
+def _forms(candidates: list[Signature]) -> str:
+    shown = list(
+        dict.fromkeys(f"({', '.join(str(kind) for kind in candidate.parameters)})" for candidate in candidates)
+    )
+    more = f" and {len(shown) - 4} more" if len(shown) > 4 else ""
+    return f"It takes {', '.join(shown[:4])}{more}."
+
+
+def _words(operator: str) -> str:
+    words = BINARY.get(operator) or UNARY.get(operator)
+    return f"`{words}`" if words else operator
+
+
+def _types(kinds: Sequence[Type]) -> str:
+    return " and ".join(str(kind) for kind in kinds) if kinds else "no operands"

@@ -1,0 +1,74 @@
+"""The functions of a program: one for each definition, parameter and function of a library."""
+
+from __future__ import annotations
+
+from cds_service.cql.emission import elements, logic, operators, queries, values  # noqa: F401 - chapters register here
+from cds_service.cql.emission.dispatch import emit
+from cds_service.cql.emission.tracing import traced_tree
+from cds_service.cql.emission.values import SAFETY
+from cds_service.cql.emission.writer import Module, Py, Writer
+from cds_service.cql.entries import DefinitionEntry, FunctionEntry, ParameterEntry
+from cds_service.cql.static_types import Typed
+from cds_service.cql.tree import Constant, Local
+from cds_service.errors import EvaluationError
+
+
+def write_definition(entry: DefinitionEntry, module: Module) -> str:
+    """The source text of a definition's function."""
+    assert entry.body is not None
+    return _remembered(f"d{entry.slot}", entry.slot, entry.body, f'{entry.library}."{entry.name}"', module)
+
+
+def write_parameter(entry: ParameterEntry, module: Module) -> str:
+    """The source text of a parameter's function: what it gives where nothing is bound."""
+    default = entry.default if entry.default is not None else Constant(entry.type, entry.node.span, None)  # type: ignore[arg-type]
+    return _remembered(f"p{entry.slot}", entry.slot, default, f'parameter {entry.library}."{entry.name}"', module)
+
+
+def write_function(entry: FunctionEntry, module: Module) -> str:
+    """The source text of the function of a library."""
+    assert entry.body is not None
+    writer = Writer(module)
+    body = _body(entry.body, module)
+    value = emit(body, writer)
+    names = [local.name for local in entry.locals if isinstance(local, Local)]
+    head = f"def f{entry.slot}({', '.join(('run', *names))}):\n    # {entry.library}.{entry.signature()}\n"
+    return f"{head}{writer.text()}\n    return {value.text}\n"
+
+
+def write_expression(name: str, node: Typed, module: Module) -> str:
+    """The source text of a function for a part of a definition."""
+    writer = Writer(module)
+    value = emit(_body(node, module), writer)
+    return f"def {name}(run):\n{writer.text()}\n    return {value.text}\n"
+
+
+def _body(node: Typed, module: Module) -> Typed:
+    return traced_tree(node, module.relations) if module.traced else node
+
+
+def _remembered(name: str, slot: int, node: Typed, title: str, module: Module) -> str:
+    """A function that works its value out once in a run, also when that fails."""
+    unset = module.named("UNSET", module.namespace.get("UNSET"))
+    writer = Writer(module)
+    writer.depth = 1 if SAFETY.may_fail(node) else 0
+    value: Py = emit(_body(node, module), writer)
+    lines = [f"def {name}(run):", f"    # {title}", "    memory = run.memory", f"    value = memory[{slot}]"]
+    if SAFETY.may_fail(node):
+        module.named("EvaluationError", EvaluationError)
+        lines += [
+            f"    if value is not {unset}:",
+            "        if value.__class__ is Failed:",
+            "            raise value.error",
+            "        return value",
+        ]
+    else:
+        lines += [f"    if value is not {unset}:", "        return value"]
+    lines += [f"    if run.base is not None and not run.changed[{slot}]:", f"        return run.from_base({slot}, {name})"]
+    if SAFETY.may_fail(node):
+        lines += ["    try:", writer.text(), f"        value = {value.text}"]
+        lines += ["    except EvaluationError as error:", f"        memory[{slot}] = Failed(error)", "        raise"]
+    else:
+        lines += [writer.text(), f"    value = {value.text}"]
+    lines += [f"    memory[{slot}] = value", "    return value"]
+    return "\n".join(line for line in lines if line) + "\n"

@@ -1,0 +1,151 @@
+"""Connectives and branches: what does not matter is not asked, and an error that does not matter is none."""
+
+from __future__ import annotations
+
+from cds_service.cql.emission.dispatch import emit, emit_test
+from cds_service.cql.emission.values import SAFETY
+from cds_service.cql.emission.writer import Py, Writer
+from cds_service.cql.static_types import Typed
+from cds_service.cql.tree import Conditional, Constant, FirstKnown, Logical
+from cds_service.errors import EvaluationError
+
+# The left value that settles the result alone, and what the result then is; xor is never settled early.
+_SETTLING = {"And": ("False", "False"), "Or": ("True", "True"), "Implies": ("False", "True")}
+_MEANING = {
+    "And": "logic.conjunction",
+    "Or": "logic.disjunction",
+    "Implies": "logic.implication",
+    "Xor": "logic.exclusive",
+}
+
+
+def _aside(node: Typed, writer: Writer) -> tuple[list[tuple[int, str]], Py]:
+    with writer.aside() as lines:
+        value = emit(node, writer)
+    return lines, value
+
+
+@emit.register
+def emit_logical(node: Logical, writer: Writer) -> Py:
+    if SAFETY.may_fail(node.left) and node.operator in _SETTLING:
+        return _guarded(node, writer)
+    left = emit(node.left, writer)
+    if node.operator == "Xor":
+        right = emit(node.right, writer)
+        return _combined(node, left, right, writer)
+    lines, right = _aside(node.right, writer)
+    when, then = _SETTLING[node.operator]
+    if not lines:
+        return _inline(node, left, right, writer)
+    left = writer.keep(left)
+    result = writer.fresh("b")
+    with writer.block(f"if {left.text} is {when}:"):
+        writer.emit(f"{result} = {then}")
+    with writer.block("else:"):
+        writer.splice(lines)
+        writer.emit(f"{result} = {_combined(node, left, right, writer).text}")
+    return Py(result, left.nullable or right.nullable, simple=True)
+
+
+def _inline(node: Logical, left: Py, right: Py, writer: Writer) -> Py:
+    if not left.nullable and not right.nullable:
+        word = {"And": f"({left.text} and {right.text})", "Or": f"({left.text} or {right.text})",
+                "Implies": f"(not {left.text} or {right.text})"}[node.operator]  # fmt: skip
+        return Py(word, nullable=False)
+    if not left.nullable:
+        # Known on the left: it settles the result, or the right side is the result.
+        text = {"And": f"({right.text} if {left.text} else False)", "Or": f"(True if {left.text} else {right.text})",
+                "Implies": f"({right.text} if {left.text} else True)"}[node.operator]  # fmt: skip
+        return Py(text)
+    when, then = _SETTLING[node.operator]
+    name = writer.fresh("b")
+    meaning = writer.module.helper(_MEANING[node.operator])
+    return Py(f"({then} if ({name} := {left.text}) is {when} else {meaning}({name}, {right.text}))")
+
+
+def _combined(node: Logical, left: Py, right: Py, writer: Writer) -> Py:
+    meaning = writer.module.helper(_MEANING[node.operator])
+    return Py(f"{meaning}({left.text}, {right.text})", left.nullable or right.nullable)
+
+
+def _guarded(node: Logical, writer: Writer) -> Py:
+    """The left side may fail: then the right side may still settle the result alone."""
+    when, then = _SETTLING[node.operator]
+    settled_by = {"And": "False", "Or": "True", "Implies": "True"}[node.operator]
+    failure = writer.module.named("EvaluationError", EvaluationError)
+    left, held, result = writer.fresh("b"), writer.fresh("held"), writer.fresh("b")
+    writer.emit(f"{held} = None")
+    with writer.block("try:"):
+        value = emit(node.left, writer)
+        writer.emit(f"{left} = {value.text}")
+    with writer.block(f"except {failure} as error:"):
+        writer.emit(f"{left}, {held} = None, error")
+    with writer.block(f"if {left} is {when}:"):
+        writer.emit(f"{result} = {then}")
+    with writer.block("else:"):
+        right = emit(node.right, writer)
+        writer.emit(f"{result} = {_combined(node, Py(left, simple=True), right, writer).text}")
+        with writer.block(f"if {held} is not None and {result} is not {settled_by}:"):
+            writer.emit(f"raise {held}")
+    return Py(result, simple=True)
+
+
+@emit_test.register
+def test_logical(node: Logical, writer: Writer) -> str:
+    """Where only truth counts, null is as good as false: Python's own connectives do."""
+    if node.operator not in ("And", "Or") or SAFETY.may_fail(node.left):
+        return emit_logical(node, writer).text
+    left = emit_test(node.left, writer)
+    with writer.aside() as lines:
+        right = emit_test(node.right, writer)
+    if not lines:
+        return f"({left} {'and' if node.operator == 'And' else 'or'} {right})"
+    result = writer.fresh("b")
+    writer.emit(f"{result} = {left}")
+    with writer.block(f"if {'' if node.operator == 'And' else 'not '}{result}:"):
+        writer.splice(lines)
+        writer.emit(f"{result} = {right}")
+    return result
+
+
+@emit.register
+def emit_conditional(node: Conditional, writer: Writer) -> Py:
+    (test, then), rest = node.branches[0], node.branches[1:]
+    otherwise = Conditional(node.type, node.span, rest, node.otherwise) if rest else node.otherwise
+    if isinstance(test, Constant):
+        return emit(then if test.value is True else otherwise, writer)
+    asked = emit_test(test, writer)
+    then_lines, then_value = _aside(then, writer)
+    else_lines, else_value = _aside(otherwise, writer)
+    nullable = then_value.nullable or else_value.nullable
+    if not then_lines and not else_lines:
+        return Py(f"({then_value.text} if {asked} else {else_value.text})", nullable)
+    result = writer.fresh("r")
+    with writer.block(f"if {asked}:"):
+        writer.splice(then_lines)
+        writer.emit(f"{result} = {then_value.text}")
+    with writer.block("else:"):
+        writer.splice(else_lines)
+        writer.emit(f"{result} = {else_value.text}")
+    return Py(result, nullable, simple=True)
+
+
+@emit.register
+def emit_first_known(node: FirstKnown, writer: Writer) -> Py:
+    return _first_of(list(node.arguments), writer)
+
+
+def _first_of(arguments: list[Typed], writer: Writer) -> Py:
+    value = emit(arguments[0], writer)
+    if len(arguments) == 1 or not value.nullable:
+        return value
+    with writer.aside() as lines:
+        rest = _first_of(arguments[1:], writer)
+    name = writer.fresh("v")
+    if not lines:
+        return Py(f"({name} if ({name} := {value.text}) is not None else {rest.text})", rest.nullable)
+    writer.emit(f"{name} = {value.text}")
+    with writer.block(f"if {name} is None:"):
+        writer.splice(lines)
+        writer.emit(f"{name} = {rest.text}")
+    return Py(name, rest.nullable, simple=True)

@@ -1,0 +1,46 @@
+"""Marks in a typed tree the points where something else is made of resources: that is what evidence rests on."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import fields
+from typing import Any
+
+from cds_service.cql.static_types import ListOf, Type, Typed
+from cds_service.cql.tree import (
+    Aggregation, Element, Invoke, Noted, QueryValue, Relationship, SortKey, Source,
+)  # fmt: skip
+from cds_service.cql.type_relations import Relations
+
+
+def traced_tree(node: Typed, relations: Relations) -> Typed:
+    """A copy of the tree with every consumption of resources marked."""
+    made = _copied(node, node, relations)
+    assert isinstance(made, Typed)
+    return made
+
+
+def _holds_resources(kind: Type, relations: Relations) -> bool:
+    return relations.is_resource(kind.element if isinstance(kind, ListOf) else kind)
+
+
+def _copied(value: Any, parent: Any, relations: Relations) -> Any:
+    if isinstance(value, Typed | Source | Relationship | Aggregation | SortKey):
+        made = copy.copy(value)
+        for field in fields(value):
+            inner = getattr(value, field.name)
+            setattr(made, field.name, _copied(inner, value, relations))
+        if isinstance(value, Typed) and value is not parent and _is_consumed(value, parent, relations):
+            element = parent.name if isinstance(parent, Element) else None
+            return Noted(value.type, value.span, made, element)
+        return made
+    if isinstance(value, tuple):
+        return tuple(_copied(item, parent, relations) for item in value)
+    return value
+
+
+def _is_consumed(value: Typed, parent: Any, relations: Relations) -> bool:
+    """Whether the parent makes something else of the resources that this gives."""
+    if not isinstance(parent, Typed) or isinstance(parent, QueryValue | Invoke):
+        return False
+    return _holds_resources(value.type, relations) and not _holds_resources(parent.type, relations)

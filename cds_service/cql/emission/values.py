@@ -1,0 +1,181 @@
+"""Constants, names, references, selectors."""
+
+from __future__ import annotations
+
+from cds_service.cql.emission.dispatch import emit
+from cds_service.cql.emission.failing import Safety
+from cds_service.cql.emission.writer import Py, Writer, is_simple
+from cds_service.cql.runtime import instances, vocabularies
+from cds_service.cql.runtime.structures import SYSTEM_SELECTORS
+from cds_service.cql.static_types import ListOf, Named
+from cds_service.cql.tree import (
+    Apply, Bound, Constant, ContextValue, DefinitionValue, InstanceValue, IntervalValue, Invoke, ListValue, Local,
+    Membership, Noted, ParameterValue, Part, QueryValue, RetrieveValue, TupleValue, ValueSetValue,
+)  # fmt: skip
+from cds_service.cql.entries import ValueSetEntry
+from cds_service.values import interval_bounds
+from cds_service.values.tuples import Tuple
+
+SAFETY = Safety()
+
+
+@emit.register
+def emit_constant(node: Constant, writer: Writer) -> Py:
+    text = writer.module.constant(node.value)
+    return Py(text, node.value is None, simple=is_simple(text))
+
+
+@emit.register
+def emit_local(node: Local, writer: Writer) -> Py:
+    return writer.names.get(node.name) or Py(node.name, simple=True)
+
+
+@emit.register
+def emit_bound(node: Bound, writer: Writer) -> Py:
+    value = writer.keep(emit(node.value, writer), node.local.name)
+    before = writer.names.get(node.local.name)
+    writer.names[node.local.name] = value
+    body = emit(node.body, writer)
+    if before is not None:
+        writer.names[node.local.name] = before
+    return body
+
+
+@emit.register
+def emit_definition(node: DefinitionValue, writer: Writer) -> Py:
+    entry = node.definition
+    name = writer.module.ask_definition(entry)
+    nullable = not _is_known(entry.body)
+    call = f"run.ask({entry.slot}, {name})" if writer.module.traced else f"{name}(run)"
+    if isinstance(node.type, ListOf) and node.type != entry.type:
+        return Py(f"[{call}]", nullable=False)  # asked from the Unfiltered context
+    return Py(call, nullable)
+
+
+def _is_known(body: object) -> bool:
+    """Whether a definition plainly never is null."""
+    if isinstance(body, Apply):
+        return body.signature.known
+    if isinstance(body, Constant):
+        return body.value is not None
+    if isinstance(body, RetrieveValue):
+        return True
+    if isinstance(body, QueryValue):
+        return body.aggregate is None and body.gives_list and _is_known(body.sources[0].value)
+    return False
+
+
+@emit.register
+def emit_parameter(node: ParameterValue, writer: Writer) -> Py:
+    name = writer.module.ask_parameter(node.parameter)
+    if writer.module.traced:
+        return Py(f"run.ask_parameter({node.parameter.slot}, {name})")
+    return Py(f"{name}(run)")
+
+
+@emit.register
+def emit_context(node: ContextValue, writer: Writer) -> Py:
+    if node.context == "Patient":
+        return Py("run.patient")
+    return Py(f"run.subject({node.context!r})")
+
+
+@emit.register
+def emit_noted(node: Noted, writer: Writer) -> Py:
+    value = emit(node.operand, writer)
+    return Py(f"run.note({value.text}, {node.element!r})", value.nullable)
+
+
+@emit.register
+def emit_invoke(node: Invoke, writer: Writer) -> Py:
+    name = writer.module.ask_function(node.function)
+    arguments = "".join(f", {emit(argument, writer).text}" for argument in node.arguments)
+    return Py(f"{name}(run{arguments})")
+
+
+@emit.register
+def emit_list(node: ListValue, writer: Writer) -> Py:
+    return Py("[" + ", ".join(emit(element, writer).text for element in node.elements) + "]", nullable=False)
+
+
+@emit.register
+def emit_tuple(node: TupleValue, writer: Writer) -> Py:
+    made = writer.module.named("Tuple", Tuple)
+    parts = ", ".join(f"{name!r}: {emit(value, writer).text}" for name, value in node.elements)
+    return Py(f"{made}({{{parts}}})", nullable=False)
+
+
+@emit.register
+def emit_interval(node: IntervalValue, writer: Writer) -> Py:
+    made = writer.module.named("make_interval", interval_bounds.make)
+    low, high = emit(node.low, writer).text, emit(node.high, writer).text
+    return Py(f"{made}({low}, {high}, {node.low_closed}, {node.high_closed}, {node.point!r})")
+
+
+@emit.register
+def emit_instance(node: InstanceValue, writer: Writer) -> Py:
+    kind = node.type
+    parts = ", ".join(f"{name!r}: {emit(value, writer).text}" for name, value in node.elements)
+    if isinstance(kind, Named) and kind.namespace == "System" and kind.name in SYSTEM_SELECTORS:
+        made = writer.module.helper("structures.new_system")
+        return Py(f"{made}({kind.name!r}, {{{parts}}})")
+    made = writer.module.named("new_instance", instances.new)
+    types = {name: str(value.type) for name, value in node.elements}
+    name = kind.name if isinstance(kind, Named) else str(kind)
+    return Py(f"{made}({name!r}, {{{parts}}}, {types!r})", nullable=False)
+
+
+@emit.register
+def emit_part(node: Part, writer: Writer) -> Py:
+    operand = writer.keep(emit(node.operand, writer))
+    kind = node.operand.type
+    if hasattr(kind, "elements"):
+        return Py(f"{writer.module.helper('tuples.get')}({operand.text}, {node.name!r})")
+    text = f"{operand.text}.{node.name}"
+    if isinstance(node.type, ListOf):
+        text = f"list({text})"
+    return Py(f"(None if {operand.text} is None else {text})" if operand.nullable else text)
+
+
+@emit.register
+def emit_value_set(node: ValueSetValue, writer: Writer) -> Py:
+    return Py(writer.module.constant(node.value_set.value), nullable=False, simple=True)
+
+
+@emit.register
+def emit_membership(node: Membership, writer: Writer) -> Py:
+    operand = emit(node.operand, writer)
+    if isinstance(node.vocabulary, ValueSetEntry):
+        members = writer.module.ask_value_set(node.vocabulary)
+    else:
+        resolve = writer.module.named("members_of", vocabularies.members_of)
+        members = f"{resolve}(run, {emit(node.vocabulary, writer).text})"
+    test = getattr(vocabularies, f"{node.shape.replace('-', '_').removesuffix('s')}_in")
+    name = writer.module.named(test.__name__, test)
+    if node.any_of:
+        each = writer.module.named("any_in", vocabularies.any_in)
+        return Py(f"{each}({operand.text}, {members}, {name})", nullable=False)
+    return Py(f"{name}({operand.text}, {members})", operand.nullable)
+
+
+@emit.register
+def emit_retrieve(node: RetrieveValue, writer: Writer) -> Py:
+    if node.value_set is not None:
+        members = writer.module.ask_value_set(node.value_set)
+        text = f"run.facts.retrieve({node.resource!r}, {node.code_path!r}, {members})"
+    elif node.codes is not None:
+        made = writer.module.named("codes_as_members", vocabularies.codes_as_members)
+        if isinstance(node.codes, Constant):
+            fixed = writer.module.constant(vocabularies.codes_as_members(node.codes.value))  # type: ignore[arg-type]
+            text = f"run.facts.retrieve({node.resource!r}, {node.code_path!r}, {fixed})"
+        else:
+            codes = emit(node.codes, writer).text
+            text = f"run.facts.retrieve({node.resource!r}, {node.code_path!r}, {made}({codes}))"
+    else:
+        text = f"run.facts.retrieve({node.resource!r})"
+    if writer.module.traced:
+        searched = node.value_set.value.id if node.value_set is not None else None
+        text = f"run.searched({node.resource!r}, {node.code_path!r}, {searched!r}, {text})"
+    return Py(text, nullable=False)
+
+

@@ -1,0 +1,105 @@
+"""Definitions evaluated for one patient: values now, and on request why, what is missing, and what would be if."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from cds_service.cql.compile import CompiledLibraries
+from cds_service.cql.entries import DefinitionEntry, ParameterEntry
+from cds_service.cql.runtime.outputs import as_parameter, plain
+from cds_service.cql.runtime.run import Failed, Run
+from cds_service.errors import EvaluationError
+
+Parameters = Mapping[str, Any] | Mapping[tuple[str, str], Any] | Mapping[str | tuple[str, str], Any]
+
+
+class EvaluationFailed(EvaluationError):
+    """A definition that could not be evaluated for a reason that its text does not show."""
+
+    code = "evaluation-failed"
+
+
+class Evaluation:
+    """The definitions of compiled libraries over the facts of one patient; each is evaluated at most once."""
+
+    def __init__(
+        self,
+        compiled: CompiledLibraries,
+        facts: Any,
+        parameters: Parameters | None = None,
+        *,
+        base: Evaluation | None = None,
+        overrides: Mapping[int, Any] | None = None,
+    ) -> None:
+        self.compiled = compiled
+        self.facts = facts
+        self._overrides: dict[int, Any] = dict(overrides or {})
+        if parameters:
+            self._overrides.update(self._bound(parameters))
+        changed = compiled.dependents(self._overrides) if base is not None else None
+        self.run = Run(
+            compiled.program.slots, facts, compiled.terminology, base.run if base is not None else None, changed
+        )
+        for slot, value in self._overrides.items():
+            self.run.memory[slot] = value
+        self._inherited: dict[int, Any] = {**(base.all_overrides if base is not None else {}), **self._overrides}
+
+    @property
+    def all_overrides(self) -> dict[int, Any]:
+        """Everything that is bound or assumed here, with what the evaluations below it bound."""
+        return self._inherited
+
+    def value(self, library: str, name: str) -> Any:
+        """The value of a definition, as plain values; raises an EvaluationError when the logic failed."""
+        return plain(self.raw(library, name), self._entry(library, name).type)
+
+    def raw(self, library: str, name: str) -> Any:
+        """The value as the engine has it: bare FHIR values may still carry the name of their type."""
+        entry = self._entry(library, name)
+        value = self.run.memory[entry.slot]
+        function = self.compiled.functions.definition(entry)
+        try:
+            if value.__class__ is Failed:
+                raise value.error
+            return function(self.run)
+        except EvaluationError:
+            raise
+        except (ArithmeticError, RecursionError, TypeError, AttributeError, ValueError) as error:
+            raise EvaluationFailed(
+                f'{library}."{name}" could not be evaluated ({type(error).__name__}).', where=entry.node.name_span
+            ) from error
+
+    def unknown(self, library: str, name: str) -> bool:
+        """Whether the value of a definition is null."""
+        return self.raw(library, name) is None
+
+    def with_parameters(self, parameters: Parameters) -> Evaluation:
+        """This evaluation with other parameters; what does not depend on them is shared, not asked again."""
+        return Evaluation(self.compiled, self.facts, parameters, base=self)
+
+    def assume(self, values: Mapping[tuple[str, str], Any]) -> Evaluation:
+        """This evaluation as if these definitions had these values; only what depends on them is asked again."""
+        overrides = {self._entry(library, name).slot: value for (library, name), value in values.items()}
+        return Evaluation(self.compiled, self.facts, base=self, overrides=overrides)
+
+    def what_if(self, library: str, name: str, values: Mapping[tuple[str, str], Any]) -> Any:
+        """The value that a definition would have if others had these values."""
+        return self.assume(values).value(library, name)
+
+    def _entry(self, library: str, name: str) -> DefinitionEntry:
+        return self.compiled.entry(library, name)
+
+    def _bound(self, parameters: Parameters) -> dict[int, Any]:
+        """The place of every parameter that is bound; a bare name binds it in all libraries."""
+        bound: dict[int, Any] = {}
+        for key, value in parameters.items():
+            for entry in self._parameters(key):
+                kind = self.compiled.program.complete_parameter(entry)
+                bound[entry.slot] = as_parameter(value, kind, entry)
+        return bound
+
+    def _parameters(self, key: str | tuple[str, str]) -> Iterable[ParameterEntry]:
+        for entry in self.compiled.program.parameters:
+            if key in (entry.name, (entry.library, entry.name)):
+                yield entry

@@ -1,0 +1,104 @@
+"""One evaluation: what it looks at, what it has worked out, and what it noticed on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from cds_service.errors import EvaluationError
+from cds_service.values import date_texts, dates
+from cds_service.values.temporals import Date, DateTime, Time
+
+
+class Unset:
+    """What a place in memory holds before its value was asked for."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+UNSET = Unset()
+
+
+class Failed:
+    """What a place in memory holds after its value could not be worked out."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: EvaluationError) -> None:
+        self.error = error
+
+
+class Run:
+    """The memory of one evaluation over the facts of one patient.
+
+    `base` is the evaluation that this one differs from in a few places; `changed` tells for each place whether its
+    value may differ. Everything else is asked from the base, so that several such evaluations share it.
+    """
+
+    __slots__ = ("_instant", "base", "changed", "facts", "memory", "patient", "sink", "terminology")
+
+    def __init__(
+        self, slots: int, facts: Any, terminology: Any, base: Run | None = None, changed: bytearray | None = None
+    ) -> None:
+        self.memory: list[Any] = [UNSET] * slots
+        self.facts = facts
+        self.patient = facts.patient if facts is not None else None
+        self.terminology = terminology
+        self.base = base
+        self.changed = changed
+        self.sink: Callable[[Any], None] | None = base.sink if base is not None else None
+        self._instant: DateTime | None = None
+
+    def from_base(self, slot: int, function: Callable[[Run], Any]) -> Any:
+        """The value that the base has in a place that did not change."""
+        assert self.base is not None
+        value = self.memory[slot] = function(self.base)
+        return value
+
+    def now(self) -> DateTime:
+        """The instant that the evaluation is for."""
+        if self._instant is None:
+            as_of = self.facts.as_of
+            self._instant = dates.now_from(as_of) if isinstance(as_of, datetime) else as_of
+        return self._instant
+
+    def today(self) -> Date:
+        """The day that the evaluation is for."""
+        day: Date = dates.date_from(self.now())
+        return day
+
+    def birth_date(self) -> Date | None:
+        """The day the patient was born; null when nobody knows."""
+        if self.patient is None or self.patient.birthDate is None:
+            return None
+        birth: Date | None = date_texts.parse_date(self.patient.birthDate)
+        return birth
+
+    def subject(self, context: str) -> Any:
+        """The subject of another context than Patient."""
+        return getattr(self.facts, context.lower(), None)
+
+
+def now(run: Run) -> DateTime:
+    """`Now()`."""
+    return run.now()
+
+
+def today(run: Run) -> Date:
+    """`Today()`."""
+    return run.today()
+
+
+def time_of_day(run: Run) -> Time:
+    """`TimeOfDay()`."""
+    time: Time = dates.time_from(run.now())
+    return time
+
+
+def resolve(run: Run, reference: str | None) -> Any:
+    """The resource that a reference leads to inside the data at hand."""
+    return None if reference is None else run.facts.resolve(reference)
