@@ -13,7 +13,8 @@ from cds_service.cql.static_types import (
     ANY, BOOLEAN, DATE, DATETIME, DECIMAL, INTEGER, LONG, NULL, QUANTITY, STRING, TIME, ChoiceOf, ListOf, Named, Type,
     Typed, has_error,
 )  # fmt: skip
-from cds_service.cql.tree import AsType, Constant, IsType
+from cds_service.cql.tree import AsType, Constant, Converted, IsType
+from cds_service.cql.type_relations import Conversion
 from cds_service.errors import Span
 from cds_service.values import steps, units
 from cds_service.values.quantity import CALENDAR_UNITS, SINGULAR
@@ -47,7 +48,8 @@ def cast(scope: Scope, operand: Typed, target: Type, span: Span, *, strict: bool
         return Constant(target, span, None)
     if relations.is_subtype(kind, target):
         step = relations.conversion(kind, target)
-        return converted(operand, step) if step is not None else operand
+        made = converted(operand, step) if step is not None else operand
+        return _seen_as(made, target)
     if _may_be(scope, kind, target):
         return AsType(target, span, operand, strict)
     step = relations.conversion(kind, target)
@@ -59,6 +61,15 @@ def cast(scope: Scope, operand: Typed, target: Type, span: Span, *, strict: bool
         where=span,
         remedy="Use `convert .. to ..` to make one of it." if step is not None else "",
     )
+
+
+def _seen_as(operand: Typed, target: Type) -> Typed:
+    """The same value, from here on known only to be of the wider type."""
+    if operand.type == target:
+        return operand
+    if isinstance(operand, Constant):
+        return Constant(target, operand.span, operand.value)
+    return Converted(target, operand.span, operand, Conversion("same", 0.0, target))
 
 
 def _may_be(scope: Scope, kind: Type, target: Type) -> bool:

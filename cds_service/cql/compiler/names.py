@@ -71,7 +71,7 @@ def entry_value(scope: Scope, library: LibraryScope, entry: Entry, span: Span) -
     if isinstance(entry, ParameterEntry):
         return ParameterValue(program.complete_parameter(entry), span, entry)
     if isinstance(entry, ValueSetEntry):
-        entry.users.append(f'{library.name}."{scope.user}"' if library is scope.library else scope.user)
+        entry.users.append(f'{scope.library.name}."{scope.user}"')
         return ValueSetValue(VALUE_SET, span, entry)
     if isinstance(entry, CodeSystemEntry):
         return Constant(CODE_SYSTEM, span, entry.value)

@@ -142,7 +142,9 @@ def emit_is(node: IsType, writer: Writer) -> Py:
         return Py(f"({value.text} is not None)", nullable=False)
     kind = node.operand.type
     if relations.is_subtype(kind, node.of) and not isinstance(kind, ChoiceOf):
-        return Py(f"({emit(node.operand, writer).text} is not None)", nullable=False)
+        operand = emit(node.operand, writer)
+        known = f"({operand.text} is not None)" if operand.nullable else "True"
+        return Py(known, nullable=False)
     if relations.is_primitive(kind):
         return Py("False", nullable=False, simple=True)
     operand = emit(node.operand, writer)

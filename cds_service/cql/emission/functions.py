@@ -5,7 +5,6 @@ from __future__ import annotations
 from cds_service.cql.emission import elements, logic, operators, queries, values  # noqa: F401 - chapters register here
 from cds_service.cql.emission.dispatch import emit
 from cds_service.cql.emission.tracing import traced_tree
-from cds_service.cql.emission.values import SAFETY
 from cds_service.cql.emission.writer import Module, Py, Writer
 from cds_service.cql.entries import DefinitionEntry, FunctionEntry, ParameterEntry
 from cds_service.cql.static_types import Typed
@@ -51,10 +50,10 @@ def _remembered(name: str, slot: int, node: Typed, title: str, module: Module) -
     """A function that works its value out once in a run, also when that fails."""
     unset = module.named("UNSET", module.namespace.get("UNSET"))
     writer = Writer(module)
-    writer.depth = 1 if SAFETY.may_fail(node) else 0
+    writer.depth = 1 if module.safety.may_fail(node) else 0
     value: Py = emit(_body(node, module), writer)
     lines = [f"def {name}(run):", f"    # {title}", "    memory = run.memory", f"    value = memory[{slot}]"]
-    if SAFETY.may_fail(node):
+    if module.safety.may_fail(node):
         module.named("EvaluationError", EvaluationError)
         lines += [
             f"    if value is not {unset}:",
@@ -65,7 +64,7 @@ def _remembered(name: str, slot: int, node: Typed, title: str, module: Module) -
     else:
         lines += [f"    if value is not {unset}:", "        return value"]
     lines += [f"    if run.base is not None and not run.changed[{slot}]:", f"        return run.from_base({slot}, {name})"]
-    if SAFETY.may_fail(node):
+    if module.safety.may_fail(node):
         lines += ["    try:", writer.text(), f"        value = {value.text}"]
         lines += ["    except EvaluationError as error:", f"        memory[{slot}] = Failed(error)", "        raise"]
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from cds_service.cql.emission.dispatch import emit, emit_test
-from cds_service.cql.emission.values import SAFETY
 from cds_service.cql.emission.writer import Py, Writer
 from cds_service.cql.static_types import Typed
 from cds_service.cql.tree import Conditional, Constant, FirstKnown, Logical
@@ -27,7 +26,7 @@ def _aside(node: Typed, writer: Writer) -> tuple[list[tuple[int, str]], Py]:
 
 @emit.register
 def emit_logical(node: Logical, writer: Writer) -> Py:
-    if SAFETY.may_fail(node.left) and node.operator in _SETTLING:
+    if writer.module.safety.may_fail(node.left) and node.operator in _SETTLING:
         return _guarded(node, writer)
     left = emit(node.left, writer)
     if node.operator == "Xor":
@@ -93,7 +92,7 @@ def _guarded(node: Logical, writer: Writer) -> Py:
 @emit_test.register
 def test_logical(node: Logical, writer: Writer) -> str:
     """Where only truth counts, null is as good as false: Python's own connectives do."""
-    if node.operator not in ("And", "Or") or SAFETY.may_fail(node.left):
+    if node.operator not in ("And", "Or") or writer.module.safety.may_fail(node.left):
         return emit_logical(node, writer).text
     left = emit_test(node.left, writer)
     with writer.aside() as lines:

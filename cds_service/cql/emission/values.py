@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from cds_service.cql.emission.dispatch import emit
-from cds_service.cql.emission.failing import Safety
 from cds_service.cql.emission.writer import Py, Writer, is_simple
 from cds_service.cql.runtime import instances, vocabularies
 from cds_service.cql.runtime.structures import SYSTEM_SELECTORS
@@ -15,8 +14,6 @@ from cds_service.cql.tree import (
 from cds_service.cql.entries import ValueSetEntry
 from cds_service.values import interval_bounds
 from cds_service.values.tuples import Tuple
-
-SAFETY = Safety()
 
 
 @emit.register

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from cds_service.cql.emission.failing import Safety
 from cds_service.cql.entries import DefinitionEntry, FunctionEntry, ParameterEntry, ValueSetEntry
 from cds_service.cql.operators.functions import function as table_function
 from cds_service.cql.type_relations import Relations
@@ -37,6 +38,7 @@ class Module:
     value_sets: list[ValueSetEntry] = field(default_factory=list)
     wanted: set[int] = field(default_factory=set)
     subtypes: dict[str, frozenset[str]] = field(default_factory=dict)
+    safety: Safety = field(default_factory=Safety)
 
     def helper(self, path: str) -> str:
         """The name under which generated code calls `module.function`."""
