@@ -122,7 +122,7 @@ class Definitions:
 
     def expressions(self) -> Iterator[tuple[Expression, str, str]]:
         """Every expression with the place it stands at and the file it comes from."""
-        for plan in self._plans.values():
+        for plan in self._each_plan():
             origin = self.origins.get(plan.url, plan.id)
             for action in plan.walk():
                 place = f"{plan.id}.{action.path}"
@@ -130,9 +130,10 @@ class Definitions:
                     yield expression, place, origin
                 for dynamic in action.dynamic_values:
                     yield dynamic.expression, f"{place} ({dynamic.path})", origin
-        for key, activity in self._activities.items():
+        for activity in self.activities:
+            name = str(activity.written.get("url") or activity.written.get("id"))
             for dynamic in activity.dynamic_values:
-                yield dynamic.expression, f"{key} ({dynamic.path})", key
+                yield dynamic.expression, f"{name} ({dynamic.path})", self.origins.get(name, name)
 
     def inline_cql(self) -> tuple[InlineCql, ...]:
         """The CQL that stands in plans themselves."""
@@ -144,7 +145,7 @@ class Definitions:
         for expression, place, origin in self.expressions():
             if isinstance(expression, Unusable):
                 found.append(UnusableDefinition(f"{place}: {expression.reason}", where=Span(origin, 1, 1)))
-        for plan in self._plans.values():
+        for plan in self._each_plan():
             for action in plan.walk():
                 if action.definition and not self._is_known(action.definition, plan.url):
                     what = f"{plan.id}.{action.path}: {action.definition} is not loaded."
@@ -153,6 +154,9 @@ class Definitions:
         return found
 
     # --- reading
+
+    def _each_plan(self) -> Iterator[Plan]:
+        yield from {id(plan): plan for plan in self._plans.values()}.values()
 
     def _register(self, found: ContentResource) -> None:
         if found.url:

@@ -179,9 +179,8 @@ def _types_read(compiled: CompiledLibraries) -> Mapping[tuple[str, str], frozens
     found: dict[tuple[str, str], frozenset[str]] = {}
     for library in compiled.libraries:
         for definition in compiled.definitions(library):
-            if not definition.is_function:
-                key = (library, definition.name)
-                found[key] = frozenset(requirement.type for requirement in compiled.requirements([key]))
+            key = (library, definition.name)
+            found[key] = frozenset(requirement.type for requirement in compiled.requirements([key]))
     return found
 
 

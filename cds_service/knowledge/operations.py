@@ -182,7 +182,7 @@ def evaluate_library(knowledge: Knowledge, library: str, resource: Any, as_of: d
     compiled = knowledge.compiled
     if library not in compiled.libraries:
         raise NotLoaded(f"The library {library} has no compiled definitions.")
-    names = [d.name for d in compiled.definitions(library) if not d.is_function]
+    names = [d.name for d in compiled.definitions(library)]
     unknown = [name for name in wanted if name not in names]
     if unknown:
         raise NotLoaded(f'{library} has no definition "{unknown[0]}".')
