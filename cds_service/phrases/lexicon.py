@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from cds_service.phrases.mentions import Coding
 from cds_service.phrases.terms import Term, TermIndex, parse_terms
 from cds_service.phrases.tokens import Tokenizer
 
+WORTHS = ("problem", "problem_past", "problem_if_not", "medication")
 _BASE = "https://cds-service.example/fhir"
 _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -38,7 +39,10 @@ class NumberRule:
 
 @dataclass(frozen=True, slots=True)
 class Concept:
-    """One thing that a text can say, and what a mention of it gives."""
+    """One thing that a text can say, and what a mention of it gives.
+
+    `worth` holds the codes that stand for it where a record has only text, by kind of text.
+    """
 
     id: str
     coding: Coding | None
@@ -51,6 +55,7 @@ class Concept:
     past: str | None = None
     when_uncertain: Coding | None = None
     number: NumberRule | None = None
+    worth: Mapping[str, Coding] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,9 @@ class Lexicon:
     spine_words: frozenset[str]
     reach: int
     threshold: float
+    kinds: Mapping[str, str]  # resource type -> kind of text
+    level_system: str
+    finding_systems: frozenset[str]  # systems whose codes a report's conclusion may assert
 
 
 def load_lexicon(folder: Path, base: str = _BASE) -> Lexicon:
@@ -162,6 +170,9 @@ class _Compiler:
             _strings(self._words.get("spine_words")),
             int(self._words.get("reach", 8)),
             float(self._words.get("threshold", 0.6)),
+            {str(one): str(kind) for one, kind in self._raw.get("kinds", {}).items()},
+            str(self._raw.get("systems", {}).get("level", "")),
+            frozenset(str(self._raw.get("systems", {}).get(name, "")) for name in self._raw.get("findings", ())),
         )
 
     def _concept(self, raw: Mapping[str, Any]) -> Concept:
@@ -187,6 +198,7 @@ class _Compiler:
             )
             if number
             else None,
+            {kind: self._coding(system, str(code)) for kind in WORTHS for system, code in raw.get(kind, {}).items()},
         )
 
     def _coding(self, kind: str, code: str) -> Coding:

@@ -6,13 +6,13 @@ Deterministic and offline: the same text and lexicon always give the same readin
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from cds_service.phrases.cues import Scope, find_scopes
 from cds_service.phrases.levels import LevelGroup, find_levels
 from cds_service.phrases.lexicon import Concept, Lexicon, Qualifier, TermOwner
-from cds_service.phrases.mentions import Coding, Mention, Reading, Status
+from cds_service.phrases.mentions import Mention, Reading, Status
 from cds_service.phrases.terms import Found
 from cds_service.phrases.tokens import Row
 
@@ -346,13 +346,15 @@ class PhraseMatcher:
             next(iter(sides)) if len(sides) == 1 else None,
             holds,
             candidates if status == "ask" else (),
+            concept.worth,
+            concept.is_order,
         )
 
 
 def _without_parts(hits: list[_Hit], threshold: float) -> list[_Hit]:
     """A term inside a longer one gives way to it; equal ones of two concepts both stay."""
     kept: list[_Hit] = []
-    for hit in hits:
+    for hit in sorted(hits, key=lambda one: -one.score):
         own = set(hit.found.places)
         if any(
             own < set(other.found.places) and other.score >= threshold and (hit.concept.number is None)
@@ -360,10 +362,10 @@ def _without_parts(hits: list[_Hit], threshold: float) -> list[_Hit]:
             if other is not hit
         ):
             continue
-        if any(one.concept is hit.concept and set(one.found.places) == own and one.score >= hit.score for one in kept):
+        if any(one.concept is hit.concept and set(one.found.places) == own for one in kept):
             continue
         kept.append(hit)
-    return kept
+    return sorted(kept, key=lambda one: one.start)
 
 
 def _merged(mentions: list[Mention]) -> list[Mention]:
@@ -378,13 +380,3 @@ def _merged(mentions: list[Mention]) -> list[Mention]:
         (one for one in best.values() if one.levels or (one.concept, one.status) not in levelled),
         key=lambda one: (one.start, one.concept),
     )
-
-
-def codings_of(reading: Reading) -> tuple[tuple[Coding, Mention], ...]:
-    """The codings that hold of the patient by this reading, each with the mention that gives it."""
-    return tuple((one.coding, one) for one in reading.mentions if one.coding is not None and one.holds is True)
-
-
-def with_levels(mention: Mention, levels: tuple[str, ...]) -> Mention:
-    """The same mention at levels that are known from elsewhere, an order's body site for example."""
-    return mention if mention.levels else replace(mention, levels=levels)

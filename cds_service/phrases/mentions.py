@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
@@ -24,7 +25,8 @@ class Mention:
     """One concept in a text.
 
     `holds` is what it says of the patient now: true, false, or unknown (doubt, family, past of a passing state).
-    `candidates` are the codings to choose from where the text leaves it open (status `ask`).
+    `candidates` are the codings to choose from where the text leaves it open (status `ask`); `worth` the codes that
+    stand for it where a record has only text, by kind of text.
     """
 
     concept: str
@@ -42,6 +44,8 @@ class Mention:
     laterality: str | None = None
     holds: bool | None = None
     candidates: tuple[Coding, ...] = ()
+    worth: Mapping[str, Coding] = field(default_factory=dict)
+    is_order: bool = False
 
 
 @dataclass(frozen=True, slots=True)
