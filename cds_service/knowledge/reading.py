@@ -24,8 +24,10 @@ _OURS = re.compile(re.escape(CANONICAL_BASE) + r"(?!/StructureDefinition/)")
 _TERMINOLOGY = frozenset({"ValueSet", "CodeSystem", "ConceptMap"})
 _IGNORED_FOLDERS = frozenset({"cases", "tests", "terminology", "node_modules"})
 _LIBRARY_LINE = re.compile(r"^\s*library\s+(?P<name>(?:\"[^\"]+\"|[\w.]+))(?:\s+version\s+'(?P<version>[^']*)')?", re.M)
-_COMMENTS = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
-_STRINGS = re.compile(r"'(?:[^'\\]|\\.)*'")
+# A comment may hold quotes and a string may hold "//", so whichever begins first wins.
+_COMMENTS_AND_STRINGS = re.compile(
+    r"(?P<comment>/\*.*?\*/|//[^\n]*)|(?P<kept>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`(?:[^`\\]|\\.)*`)", re.S
+)
 _DEFINE = re.compile(
     r"\bdefine\s+(?:public\s+|private\s+)?(?!fluent\b|function\b)(?P<name>\"(?:[^\"\\]|\\.)*\"|[A-Za-z_]\w*)\s*:"
 )
@@ -200,7 +202,8 @@ class _Reader:
                 self.cql(text, f"{found.origin}#{found.id}", is_file=False, library=found)
 
     def cql(self, text: str, origin: str, *, is_file: bool, library: ContentResource | None = None) -> None:
-        plain = _COMMENTS.sub(" ", text)
+        plain = _COMMENTS_AND_STRINGS.sub(lambda match: " " if match["comment"] else match[0], text)
+        bare = _COMMENTS_AND_STRINGS.sub(lambda match: match[0] if match[0][0] in '"`' else " ", text)
         line = _LIBRARY_LINE.search(plain)
         fallback = str(library.resource.get("name") or library.id) if library else Path(origin).stem
         name = line["name"].strip('"') if line else fallback
@@ -216,7 +219,7 @@ class _Reader:
             text=self.rebased(text),
             origin=origin,
             is_file=is_file,
-            defines=frozenset(_unquoted(match["name"]) for match in _DEFINE.finditer(_STRINGS.sub("''", plain))),
+            defines=frozenset(_unquoted(match["name"]) for match in _DEFINE.finditer(bare)),
             includes=frozenset(match["name"].strip('"') for match in _INCLUDE.finditer(plain)),
             parameters=frozenset(match["name"].strip('"') for match in _PARAMETER.finditer(plain)),
         )
