@@ -11,7 +11,7 @@ Values = Mapping[str, tuple[str, ...]]
 
 
 def fill_summary(forms: tuple[str, ...], values: Values) -> str | None:
-    """The first of `forms` that has all its parts and is short enough; the last complete one if none is short enough."""
+    """The first of `forms` that has all its parts and is short enough; else the last complete one."""
     complete = [text for form in forms if (text := fill_line(form, values)) is not None]
     short = next((text for text in complete if len(text) <= SUMMARY_LIMIT), None)
     return short if short is not None else (complete[-1] if complete else None)

@@ -1,4 +1,4 @@
-"""What became of a plan's action: it applies, does not apply, cannot be told (with what is missing), or failed (with why)."""
+"""What became of a plan's action: it applies, does not apply, cannot be told (what is missing), or failed (why)."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def cannot_tell(needs: Iterable[FactNeed] = (), reason: str = "") -> Outcome:
 
 
 def all_of(outcomes: Iterable[Outcome]) -> Outcome:
-    """Whether all conditions hold: one that does not settles it; else a failure, else the needs of those that are open."""
+    """Whether all conditions hold: one that does not settles it; else a failure, else the needs of the open ones."""
     needs: list[FactNeed] = []
     open_reasons: list[str] = []
     failure: Outcome | None = None

@@ -1,4 +1,4 @@
-"""The decision about one order (or one call without orders), for machines: what the root extension of the answer holds."""
+"""The decision about one order (or one call without orders), for machines."""
 
 from __future__ import annotations
 
