@@ -18,6 +18,8 @@ from cds_service.values.logic import Truth
 from cds_service.values.precisions import MILLISECONDS_PER, Precision
 from cds_service.values.quantity import Quantity
 from cds_service.values.temporals import DAY_LENGTH, Date, DateTime, Temporal, Time
+from cds_service.values.uncertainty import Uncertainty
+from cds_service.values.uncertainty import bounds as spread
 
 _YEAR, _MONTH, _DAY, _HOUR = Precision.YEAR, Precision.MONTH, Precision.DAY, Precision.HOUR
 _SECOND, _MILLISECOND, _WEEK = Precision.SECOND, Precision.MILLISECOND, Precision.WEEK
@@ -38,6 +40,9 @@ _UNITS = {
     "millisecond": _MILLISECOND,
     "ms": _MILLISECOND,
 }
+Moment = Temporal | Uncertainty
+"""A date or time, or what is only known to lie between two of them."""
+
 _DAYS_PER_YEAR, _DAYS_PER_MONTH = 365, 30  # calendar duration conversion, CQL reference, Equal
 
 
@@ -64,19 +69,23 @@ def now_from(moment: datetime) -> DateTime:
     )
 
 
-def component(value: Temporal | None, precision: Precision) -> int | None:
+def component(value: Moment | None, precision: Precision) -> int | None:
     """The year, month … of a value; null beyond its precision."""
     return None if value is None else getattr(value, precision.name.lower(), None)
 
 
-def date_from(value: DateTime | None) -> Date | None:
+def date_from(value: DateTime | Uncertainty | None) -> Date | None:
     """The date of a date-time, at its own offset."""
-    return None if value is None else Date(value.instant // DAY_LENGTH, min(value.precision, _DAY))
+    if type(value) is not DateTime:
+        return None
+    return Date(value.instant // DAY_LENGTH, min(value.precision, _DAY))
 
 
-def time_from(value: DateTime | None) -> Time | None:
+def time_from(value: DateTime | Uncertainty | None) -> Time | None:
     """The time of day of a date-time, at its own offset; null without one."""
-    return None if value is None or value.precision < _HOUR else Time(value.instant % DAY_LENGTH, value.precision)
+    if type(value) is not DateTime or value.precision < _HOUR:
+        return None
+    return Time(value.instant % DAY_LENGTH, value.precision)
 
 
 def timezone_offset(value: DateTime | None) -> Decimal | None:
@@ -136,15 +145,17 @@ def alike(left: Any, right: Any) -> tuple[Any, Any]:
     raise IncompatibleValues("Dates and times of day cannot be compared.", remedy="Compare two of one kind.")
 
 
-def compare(left: Temporal | None, right: Temporal | None, precision: Precision | None = None) -> int | None:
+def compare(left: Moment | None, right: Moment | None, precision: Precision | None = None) -> int | None:
     """-1, 0 or 1 as left is before, at or after right; null where a component needed is not known."""
     if left is None or right is None:
         return None
     kind = type(left)
-    if kind is not type(right):
+    if kind is not type(right) or kind is Uncertainty:
+        if kind is Uncertainty or type(right) is Uncertainty:
+            return _compare_uncertain(left, right, precision)
         left, right = alike(left, right)
         kind = type(left)
-    left_precision, right_precision = left.precision, right.precision
+    left_precision, right_precision = left.precision, right.precision  # type: ignore[union-attr]
     if kind is DateTime:
         first, second = left.instant, right.instant  # type: ignore[union-attr]
         shifted = (left.offset or 0) != (right.offset or 0)  # type: ignore[union-attr]
@@ -190,6 +201,22 @@ def _compare_hours(left: DateTime, right: DateTime, precision: Precision | None)
     return 0 if spans[0] == spans[1] and certain else None
 
 
+def _compare_uncertain(left: Any, right: Any, precision: Precision | None) -> int | None:
+    """-1 or 1 where all that both may be is in that order."""
+    (low, high), (other_low, other_high) = spread(left), spread(right)
+    if compare(high, other_low, precision) == -1:
+        return -1
+    return 1 if compare(low, other_high, precision) == 1 else None
+
+
+def _not_before(left: Any, right: Any, precision: Precision | None) -> Truth:
+    """Whether left is at or after right, for uncertain values that may touch."""
+    if left is None or right is None or Uncertainty not in (type(left), type(right)):
+        return None
+    least = compare(spread(left)[0], spread(right)[1], precision)
+    return True if least is not None and least >= 0 else None
+
+
 def bounds(value: Temporal) -> tuple[int, int]:
     """The earliest and the latest completion, local milliseconds."""
     start, precision = milliseconds(value), value.precision
@@ -202,34 +229,34 @@ def bounds(value: Temporal) -> tuple[int, int]:
     return start, (date(year, month, monthrange(year, month)[1]).toordinal() + 1) * DAY_LENGTH - 1
 
 
-def same_as(left: Temporal | None, right: Temporal | None, precision: Precision | None = None) -> Truth:
+def same_as(left: Moment | None, right: Moment | None, precision: Precision | None = None) -> Truth:
     """`left same precision as right`."""
     order = compare(left, right, precision)
     return None if order is None else order == 0
 
 
-def before(left: Temporal | None, right: Temporal | None, precision: Precision | None = None) -> Truth:
+def before(left: Moment | None, right: Moment | None, precision: Precision | None = None) -> Truth:
     """`left before precision of right`."""
     order = compare(left, right, precision)
     return None if order is None else order < 0
 
 
-def after(left: Temporal | None, right: Temporal | None, precision: Precision | None = None) -> Truth:
+def after(left: Moment | None, right: Moment | None, precision: Precision | None = None) -> Truth:
     """`left after precision of right`."""
     order = compare(left, right, precision)
     return None if order is None else order > 0
 
 
-def same_or_before(left: Temporal | None, right: Temporal | None, precision: Precision | None = None) -> Truth:
+def same_or_before(left: Moment | None, right: Moment | None, precision: Precision | None = None) -> Truth:
     """`left same precision or before right`."""
     order = compare(left, right, precision)
-    return None if order is None else order <= 0
+    return _not_before(right, left, precision) if order is None else order <= 0
 
 
-def same_or_after(left: Temporal | None, right: Temporal | None, precision: Precision | None = None) -> Truth:
+def same_or_after(left: Moment | None, right: Moment | None, precision: Precision | None = None) -> Truth:
     """`left same precision or after right`."""
     order = compare(left, right, precision)
-    return None if order is None else order >= 0
+    return _not_before(left, right, precision) if order is None else order >= 0
 
 
 def compare_combined(left: Temporal | None, right: Temporal | None) -> int | None:
@@ -271,6 +298,8 @@ def subtract(value: Any, quantity: Quantity | None) -> Any:
 
 
 def _move(value: Any, quantity: Quantity, amount: Decimal) -> Any:
+    if type(value) is Uncertainty:
+        return _move_uncertain(value, quantity, amount)
     unit = _UNITS.get(quantity.unit)
     kind = type(value)
     if unit is None or (kind is Time and (unit < _HOUR or unit == _WEEK)):
@@ -290,6 +319,18 @@ def _move(value: Any, quantity: Quantity, amount: Decimal) -> Any:
     if precision == _MONTH:
         return _move_months(value, _whole(shift, _DAYS_PER_MONTH * DAY_LENGTH) // (_DAYS_PER_MONTH * DAY_LENGTH))
     return _moved(value, milliseconds(value) + _whole(shift, MILLISECONDS_PER[precision]))
+
+
+def _move_uncertain(value: Uncertainty, quantity: Quantity, amount: Decimal) -> Uncertainty:
+    """Both ends moved; an end that would leave the calendar stays where it is."""
+
+    def moved(end: Any) -> Any:
+        try:
+            return _move(end, quantity, amount)
+        except ValueOutOfRange:
+            return end
+
+    return Uncertainty(moved(value.low), moved(value.high), value.point_type)
 
 
 def _whole(amount: int, length: int) -> int:

@@ -43,8 +43,14 @@ def normal(value: Decimal) -> Decimal | None:
         return None
     exponent = value.as_tuple().exponent
     if isinstance(exponent, int) and exponent < -PLACES:
-        return EXACT.quantize(value, STEP)
+        return _trimmed(EXACT.quantize(value, STEP))
     return value
+
+
+def _trimmed(value: Decimal) -> Decimal:
+    """A rounded value without the zeros that rounding left at its end; there is no negative zero."""
+    short = value.normalize(EXACT)
+    return EXACT.quantize(short, _ONE) if short.as_tuple().exponent > 0 or not short else short  # type: ignore[operator]
 
 
 def add(left: Decimal | None, right: Decimal | None) -> Decimal | None:

@@ -6,23 +6,27 @@ uncertainty between them (CQL developer's guide, Uncertainty).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from cds_service.values.dates import alike, bounds, calendar_day, floor_index, milliseconds, to_datetime
+from cds_service.values.dates import Moment, alike, bounds, calendar_day, floor_index, milliseconds, to_datetime
 from cds_service.values.failures import IncompatibleValues
 from cds_service.values.precisions import MILLISECONDS_PER, Precision
 from cds_service.values.temporals import DAY_LENGTH, Date, DateTime, Temporal, Time
-from cds_service.values.uncertainty import between
+from cds_service.values.uncertainty import Uncertainty, between
+from cds_service.values.uncertainty import bounds as spread
 
 _YEAR, _DAY, _HOUR = Precision.YEAR, Precision.DAY, Precision.HOUR
 _MILLISECOND, _WEEK = Precision.MILLISECOND, Precision.WEEK
 
 
-def duration(left: Temporal | None, right: Temporal | None, precision: Precision) -> Any:
+def duration(left: Moment | None, right: Moment | None, precision: Precision) -> Any:
     """The whole periods from left to right: an integer, or an uncertainty, negative if right comes first."""
     if left is None or right is None:
         return None
-    left, right = _prepared(left, right, precision)
+    if type(left) is Uncertainty or type(right) is Uncertainty:
+        return _over(duration, left, right, precision)
+    left, right = _prepared(left, right, precision)  # type: ignore[arg-type]
     if type(left) is Date and left.precision == right.precision == _DAY:
         return _whole(left.days * DAY_LENGTH, right.days * DAY_LENGTH, precision)  # type: ignore[union-attr]
     (low, high), (other_low, other_high) = _completions(left, precision), _completions(right, precision)
@@ -33,11 +37,13 @@ def duration(left: Temporal | None, right: Temporal | None, precision: Precision
     return between(_whole(high, other_low, precision), _whole(low, other_high, precision))
 
 
-def difference(left: Temporal | None, right: Temporal | None, precision: Precision) -> Any:
+def difference(left: Moment | None, right: Moment | None, precision: Precision) -> Any:
     """The boundaries crossed from left to right: an integer, or an uncertainty, negative if right comes first."""
     if left is None or right is None:
         return None
-    left, right = _prepared(left, right, precision)
+    if type(left) is Uncertainty or type(right) is Uncertainty:
+        return _over(difference, left, right, precision)
+    left, right = _prepared(left, right, precision)  # type: ignore[arg-type]
     shifts = (0, 0)
     if _HOUR <= precision <= _MILLISECOND and _offset(left) != _offset(right):
         shifts = (_shift(left), _shift(right))
@@ -50,6 +56,12 @@ def difference(left: Temporal | None, right: Temporal | None, precision: Precisi
         floor_index(other_low + shifts[1], precision) - floor_index(high + shifts[0], precision),
         floor_index(other_high + shifts[1], precision) - floor_index(low + shifts[0], precision),
     )
+
+
+def _over(count: Callable[[Any, Any, Precision], Any], left: Any, right: Any, precision: Precision) -> Any:
+    """The span from the shortest to the longest, where one of the values is uncertain itself."""
+    (low, high), (other_low, other_high) = spread(left), spread(right)
+    return between(spread(count(high, other_low, precision))[0], spread(count(low, other_high, precision))[1])
 
 
 def _prepared(left: Temporal, right: Temporal, precision: Precision) -> tuple[Temporal, Temporal]:

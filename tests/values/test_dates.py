@@ -17,7 +17,7 @@ from cds_service.values.failures import IncompatibleValues, ValueOutOfRange
 from cds_service.values.precisions import BY_NAME, Precision
 from cds_service.values.quantity import Quantity, make
 from cds_service.values.temporals import Date, DateTime, Time, make_date, make_datetime, make_time
-from cds_service.values.uncertainty import bounds
+from cds_service.values.uncertainty import Uncertainty, bounds
 
 P = Precision
 
@@ -324,3 +324,21 @@ def test_null_goes_through() -> None:
     assert make_date(None) is None
     assert make(None) is None
     assert Quantity(Decimal(1)).unit == "1"
+
+
+def test_uncertain_dates_compare_and_count() -> None:
+    some_time = Uncertainty(parse_date("2025-01-01"), parse_date("2025-01-31"), "Date")
+    last, later, earlier = (parse_date(text) for text in ("2025-01-31", "2025-02-02", "2024-12-31"))
+    assert dates.before(some_time, later) is True
+    assert dates.after(some_time, earlier) is True
+    assert dates.before(some_time, last) is None
+    assert dates.same_or_before(some_time, last) is True
+    assert dates.same_or_after(last, some_time) is True
+    assert dates.same_as(some_time, some_time) is None
+    assert bounds(durations.duration(some_time, later, P.DAY)) == (2, 32)
+    assert bounds(durations.difference(some_time, later, P.MONTH)) == (1, 1)
+    assert dates.add(some_time, make(1, "day")) == Uncertainty(
+        parse_date("2025-01-02"), parse_date("2025-02-01"), "Date"
+    )
+    assert dates.component(some_time, P.YEAR) is None
+    assert dates.date_from(some_time) is None
