@@ -1,0 +1,160 @@
+"""Bulk Data exports (one file per resource type) as Bundles of one patient each, in little memory.
+
+First every line goes to one of some spill files by the patient it is about, so that a patient is in one file. Each of
+these is small enough to be grouped in memory when its turn comes. Resources that belong to nobody (medications,
+organisations) are kept aside and go with the patients that refer to them.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import msgspec
+
+from cds_service.fhir.model.types import r4
+from cds_service.fhir.references import parse_reference
+from cds_service.replay.files import LINES, LONGEST, open_binary, plain_name, size_of
+
+SPILL = 48 << 20  # bytes of one spill file, about
+_MOST_SPILLS = 200  # open files at a time
+_MOST_SHARED = 256 << 20  # bytes of resources that belong to nobody
+_REFERENCE = re.compile(rb'"reference"\s*:\s*"([A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64})"')
+
+
+class _Reference(msgspec.Struct):
+    reference: Any = None
+
+
+class _Line(msgspec.Struct):
+    resourceType: Any = None
+    id: Any = None
+    subject: _Reference | list[_Reference] | None = None
+    patient: _Reference | None = None
+    beneficiary: _Reference | None = None
+    individual: _Reference | None = None
+    for_: _Reference | None = msgspec.field(default=None, name="for")
+
+
+_decoder = msgspec.json.Decoder(_Line)
+
+
+def patient_of(line: bytes) -> tuple[str | None, str | None, str | None]:
+    """Type and id of a resource, and the id of the patient it is about."""
+    try:
+        found = _decoder.decode(line)
+    except (msgspec.DecodeError, RecursionError):
+        return None, None, None
+    kind = found.resourceType if isinstance(found.resourceType, str) else None
+    ident = found.id if isinstance(found.id, str) else None
+    if kind == "Patient":
+        return kind, ident, ident
+    subjects = found.subject if isinstance(found.subject, list) else [found.subject]
+    for reference in (*subjects, found.patient, found.beneficiary, found.individual, found.for_):
+        text = reference.reference if reference is not None else None
+        if isinstance(text, str):
+            parsed = parse_reference(text)
+            if parsed.type == "Patient":
+                return kind, ident, parsed.id
+    return kind, ident, None
+
+
+def is_bulk(names: Sequence[str], resource_types: frozenset[str]) -> bool:
+    """Whether files are a Bulk Data export: NDJSON named after resource types, the Patient among them."""
+    kinds = [bulk_type(name, resource_types) for name in names if plain_name(name).endswith(LINES)]
+    return "Patient" in kinds
+
+
+def bulk_type(name: str, resource_types: frozenset[str]) -> str | None:
+    """The resource type that a file of a Bulk Data export is named after (`Condition.000.ndjson.gz`)."""
+    parts = PurePosixPath(plain_name(name)).name.split(".")
+    return next((part for part in parts if part in resource_types), None)
+
+
+def spill(names: Sequence[str], folder: Path) -> tuple[list[Path], Path | None]:
+    """Write the lines of an export to spill files below `folder`; these, and a file with the places of broken lines.
+
+    What an earlier run has written for the same export is used again.
+    """
+    done = folder / "spilled.json"
+    described = msgspec.json.encode([[name, size_of(name)] for name in names])
+    faults = folder / "faults.txt"
+    if not done.exists() or done.read_bytes() != described:
+        _spill(names, folder, faults)
+        done.write_bytes(described)
+    spills = [path for path in sorted(folder.glob("spill-*.tsv")) if path.stat().st_size]
+    return spills, faults if faults.stat().st_size else None
+
+
+def _spill(names: Sequence[str], folder: Path, faults: Path) -> None:
+    types = frozenset(r4().resources)
+    total = sum(size_of(name) for name in names)
+    count = max(1, min(_MOST_SPILLS, total * 4 // SPILL + 1))
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"spill-{number:03d}.tsv" for number in range(count)]
+    shared = folder / "shared.ndjson"
+    with ExitStack() as stack:
+        files = [stack.enter_context(path.open("wb")) for path in paths]
+        common = stack.enter_context(shared.open("wb"))
+        broken = stack.enter_context(faults.open("w", encoding="utf-8"))
+        room = _MOST_SHARED
+        for name in names:
+            if bulk_type(name, types) is None:
+                continue
+            with open_binary(name) as stream:
+                for number, line in enumerate(iter(partial(stream.readline, LONGEST), b""), start=1):
+                    if line.isspace():
+                        continue
+                    kind, ident, patient = patient_of(line)
+                    text = line.rstrip() + b"\n"
+                    if kind is None:
+                        broken.write(f"{name}:{number}\n")
+                    elif patient is not None:
+                        place = zlib.crc32(patient.encode()) % count
+                        files[place].write(patient.encode() + b"\t" + text)
+                    elif ident is not None and r4().type(kind).patient_path is None and room > 0:
+                        room -= len(text)
+                        common.write(f"{kind}/{ident}\t".encode() + text)
+
+
+def bundles(path: Path) -> Iterator[tuple[str, bytes]]:
+    """The patients of a spill file, sorted by id, each as the text of a Bundle."""
+    shared = _shared(path.parent / "shared.ndjson")
+    patients: dict[str, list[bytes]] = {}
+    with path.open("rb") as stream:
+        for line in stream:
+            patient, _, text = line.partition(b"\t")
+            patients.setdefault(patient.decode(), []).append(text.rstrip())
+    for name in sorted(patients):
+        texts = patients.pop(name)
+        texts += _referred(texts, shared)
+        entries = b",".join(b'{"resource":' + text + b"}" for text in texts)
+        yield name, b'{"resourceType":"Bundle","type":"collection","entry":[' + entries + b"]}"
+
+
+def _shared(path: Path) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    if path.exists():
+        with path.open("rb") as stream:
+            for line in stream:
+                name, _, text = line.partition(b"\t")
+                found[name.decode()] = text.rstrip()
+    return found
+
+
+def _referred(texts: Sequence[bytes], shared: dict[str, bytes]) -> list[bytes]:
+    """The resources of nobody that some texts refer to, directly or through one another."""
+    wanted: dict[str, bytes] = {}
+    pending = list(texts)
+    while pending and shared:
+        for name in _REFERENCE.findall(pending.pop()):
+            key = name.decode()
+            if key in shared and key not in wanted:
+                wanted[key] = shared[key]
+                pending.append(shared[key])
+    return list(wanted.values())

@@ -1,0 +1,94 @@
+"""Results on disk, part by part: a part that is complete is never done again, one that is not leaves no trace.
+
+A run writes below its folder one file of results and one tally for each slice, each put in place by renaming. So a
+run that was interrupted continues with what is missing, a slice that two processes did is counted once, and the
+result is the same in whatever order the parts were done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from cds_service.replay.inputs import Item, Slice, read_slice
+from cds_service.replay.results import Result, write_result
+from cds_service.replay.tallies import Tally
+
+_MANIFEST = "run.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The folder of a run and its slices."""
+
+    folder: Path
+    slices: tuple[Slice, ...]
+
+    def missing(self) -> list[int]:
+        """The numbers of the slices that have no results yet."""
+        return [number for number in range(len(self.slices)) if not self._tally(number).exists()]
+
+    def _results(self, number: int) -> Path:
+        return self.folder / f"part-{number:06d}.ndjson"
+
+    def _tally(self, number: int) -> Path:
+        return self.folder / f"part-{number:06d}.json"
+
+    def do(self, number: int, run: Callable[[Item], Result], owner: str = "") -> Tally:
+        """Run the items of a slice and keep what they came to; `owner` tells processes apart."""
+        counted = Tally()
+        temporary = self.folder / f".part-{number:06d}{owner}.tmp"
+        with temporary.open("wb") as stream:
+            for item in read_slice(self.slices[number]):
+                result = run(item)
+                counted.add(result)
+                stream.write(write_result(result))
+        temporary.replace(self._results(number))
+        temporary.write_bytes(msgspec.json.encode(counted))
+        temporary.replace(self._tally(number))  # last: where there is a tally, there are results
+        return counted
+
+    def tally(self) -> Tally:
+        """The tallies of all parts together."""
+        found = Tally()
+        for number in range(len(self.slices)):
+            found.merge(msgspec.json.decode(self._tally(number).read_bytes(), type=Tally))
+        return found
+
+    def paths(self) -> Iterator[Path]:
+        """The files of results, in the order of the input."""
+        for number in range(len(self.slices)):
+            yield self._results(number)
+
+    def join(self, target: Path) -> None:
+        """All results in one file, in the order of the input."""
+        temporary = target.with_name(f".{target.name}.tmp")
+        with temporary.open("wb") as joined:
+            for path in self.paths():
+                with path.open("rb") as stream:
+                    shutil.copyfileobj(stream, joined, 1 << 20)
+        temporary.replace(target)
+
+    def remove(self) -> None:
+        """Forget the parts; what was joined stays."""
+        shutil.rmtree(self.folder)
+
+
+def open_parts(folder: Path, slices: Sequence[Slice], fingerprint: str) -> Parts:
+    """The parts of a run; those of an earlier run stay if it was the same (same input, content and options)."""
+    described = "\n".join((fingerprint, *(part.as_json() for part in slices)))
+    digest = hashlib.sha256(described.encode()).hexdigest().encode()
+    manifest = folder / _MANIFEST
+    if not manifest.exists() or manifest.read_bytes() != digest:
+        if folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+        manifest.write_bytes(digest)
+    for stale in folder.glob(".part-*.tmp"):
+        stale.unlink()
+    return Parts(folder, tuple(slices))

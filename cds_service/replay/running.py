@@ -1,0 +1,198 @@
+"""One item in, one result out, through the very pipeline that answers live calls."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from cds_service.errors import CdsError
+from cds_service.fhir.limits import Limits
+from cds_service.hooks.identifiers import derive_uuid
+from cds_service.hooks.rendering import response_json
+from cds_service.hooks.requests import Arrival, HookRequest, RequestParser
+from cds_service.knowledge.knowledge import Knowledge
+from cds_service.knowledge.services import KnownService
+from cds_service.patient_data.sources import Sources
+from cds_service.pipeline import Decision, Manner, decide
+from cds_service.replay.charts import compose_request, likely_hook, read_chart
+from cds_service.replay.failures import BrokenItem
+from cds_service.replay.files import LONGEST
+from cds_service.replay.inputs import Item
+from cds_service.replay.results import CardLine, Failure, Result
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What is said about all calls at once."""
+
+    as_of: datetime | None = None
+    """The decision time of every call; None: the one that is recorded, else the beginning of the run."""
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    hook: str | None = None
+    """The hook that charts are taken for."""
+    service: str | None = None
+    orders: tuple[str, ...] = ()
+    words: bool = True
+    """Whether the texts of cards are kept in the results."""
+
+
+class _Peek(msgspec.Struct):
+    resourceType: Any = None
+    hook: Any = None
+    request: msgspec.Raw = msgspec.Raw()
+    service: Any = None
+    asOf: Any = None
+    expect: Any = None
+    timestamp: Any = None
+
+
+_peek = msgspec.json.Decoder(_Peek)
+
+
+class Runner:
+    """Runs items against one version of the content; compiled once, used for all."""
+
+    def __init__(self, knowledge: Knowledge, options: RunOptions, manner: Manner | None = None) -> None:
+        self.knowledge, self.options, self.manner = knowledge, options, manner
+        self._sources = Sources()  # a replay reads what was recorded, and never a server
+        self._parsers: dict[str, RequestParser] = {}
+        self._limits = Limits(size=LONGEST)
+
+    def run(self, item: Item) -> Result:
+        """The result of an item; whatever is wrong with it is in the result."""
+        start = time.perf_counter()
+        try:
+            call = self.call(item)
+        except CdsError as error:
+            return Result(item.place, failure=_failure(error))
+        head = Result(
+            id=item.place,
+            service=call.service.id,
+            hook=call.request.hook,
+            patient=call.request.context.patient_id,
+            as_of=call.request.as_of.isoformat(),
+            expected=call.expected,
+        )
+        try:
+            decision = self.decide(call)
+        except CdsError as error:
+            return msgspec.structs.replace(head, failure=_failure(error))
+        except Exception as error:  # noqa: BLE001  # a bug met by one patient of a million must not end the run
+            return msgspec.structs.replace(head, failure=Failure("internal", type(error).__name__))
+        elapsed = (time.perf_counter() - start) * 1000
+        return _result(head, decision, self.knowledge.namespace, self.options.words, elapsed)
+
+    def decide(self, call: Call) -> Decision:
+        """The decision on a call."""
+        return decide(call.request, call.service, self.knowledge, self._sources, self.manner)
+
+    def call(self, item: Item) -> Call:
+        """The call that an item is."""
+        if item.fault is not None:
+            raise BrokenItem(f"The item {item.fault}.")
+        try:
+            peek = _peek.decode(item.body)
+        except msgspec.DecodeError:
+            raise BrokenItem("The item is no JSON object.") from None
+        except RecursionError:
+            raise BrokenItem("The item is nested too deep.") from None
+        body: bytes | msgspec.Raw = item.body
+        recorded, service_id, expected = peek.asOf, peek.service, peek.expect
+        if bytes(peek.request)[:1] == b"{":
+            body = peek.request
+            peek = _peek.decode(body)
+        if isinstance(peek.hook, str):
+            service = self._service(service_id, peek.hook)
+        elif peek.resourceType == "Bundle":
+            chart = read_chart(body)
+            service = self._service(service_id, self.options.hook or likely_hook(chart))
+            body = compose_request(chart, service.hook, service.needs, self.options.orders)
+            recorded = recorded or chart.timestamp
+        else:
+            raise BrokenItem("The item is neither a hook request nor a Bundle.")
+        request = self._parser(service).parse(bytes(body), self._arrival(item.place, recorded))
+        return Call(request, service, _expected(expected))
+
+    def _arrival(self, place: str, recorded: object) -> Arrival:
+        call_id = derive_uuid("replay", place)
+        if self.options.as_of is not None:
+            return Arrival(self.options.as_of, call_id)
+        return Arrival(
+            _moment(recorded) or self.options.started, call_id, as_of_member=f"{self.knowledge.namespace}.asOf"
+        )
+
+    def _service(self, service_id: object, hook: str) -> KnownService:
+        wanted = self.options.service or (service_id if isinstance(service_id, str) else None)
+        found = self.knowledge.services.get(wanted) if wanted else self.knowledge.service_for(hook)
+        if found is None:
+            raise BrokenItem(f"No service answers {wanted or f'the hook {hook[:64]}'}.")
+        return found
+
+    def _parser(self, service: KnownService) -> RequestParser:
+        parser = self._parsers.get(service.hook)
+        if parser is None:
+            parser = self._parsers[service.hook] = RequestParser(
+                service.hook, self.knowledge.resource_type, self._limits
+            )
+        return parser
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request, the service that it is for, and what it should come to."""
+
+    request: HookRequest
+    service: KnownService
+    expected: tuple[dict[str, Any], ...] = ()
+
+
+def _result(head: Result, decision: Decision, namespace: str, words: bool, elapsed: float) -> Result:
+    answer = response_json(decision.response)
+    facts = decision.trace.facts
+    return msgspec.structs.replace(
+        head,
+        plans=decision.plans,
+        records=tuple(answer.get("extension", {}).get(f"{namespace}.decisions", ())),
+        cards=card_lines(answer, words),
+        set_aside=tuple(f"{bad.type_name}/{bad.id}: {bad.path}" for bad in facts.set_aside),
+        unreadable=facts.unreadable(),
+        milliseconds=round(elapsed, 3),
+    )
+
+
+def card_lines(answer: Mapping[str, Any], words: bool = True) -> tuple[CardLine, ...]:
+    """The cards of an answer, without what differs at every call."""
+    return tuple(
+        CardLine(
+            summary=card.get("summary", ""),
+            indicator=card.get("indicator", ""),
+            detail=card.get("detail", "") if words else "",
+            suggestions=tuple(suggestion.get("label", "") for suggestion in card.get("suggestions", ())),
+        )
+        for card in answer.get("cards", ())
+    )
+
+
+def _failure(error: CdsError) -> Failure:
+    return Failure(error.code, error.what)
+
+
+def _moment(text: object) -> datetime | None:
+    if not isinstance(text, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _expected(expect: object) -> tuple[dict[str, Any], ...]:
+    if isinstance(expect, dict):
+        return (expect,)
+    return tuple(each for each in expect if isinstance(each, dict)) if isinstance(expect, list) else ()

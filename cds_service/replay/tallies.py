@@ -1,0 +1,152 @@
+"""What a run came to in numbers; tallies of parts add up, so none needs all results in memory."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from cds_service.replay.results import Result
+
+_STEP = 1.05  # latencies are counted in classes that are 5 percent wide
+
+
+class Tally(msgspec.Struct):
+    """Counts of calls, cards, ratings, questions, failures and latencies."""
+
+    calls: int = 0
+    failed: int = 0
+    without_cards: int = 0
+    partial_data: int = 0
+    set_aside: int = 0
+    cards: Counter[str] = msgspec.field(default_factory=Counter)
+    statuses: Counter[str] = msgspec.field(default_factory=Counter)
+    ratings: Counter[str] = msgspec.field(default_factory=Counter)
+    scenarios: Counter[str] = msgspec.field(default_factory=Counter)
+    rules: Counter[str] = msgspec.field(default_factory=Counter)
+    questions: Counter[str] = msgspec.field(default_factory=Counter)
+    failures: Counter[str] = msgspec.field(default_factory=Counter)
+    services: Counter[str] = msgspec.field(default_factory=Counter)
+    latency: Counter[int] = msgspec.field(default_factory=Counter)
+    places: list[str] = msgspec.field(default_factory=list)
+    """Where the first failures were."""
+
+    def add(self, result: Result) -> None:
+        """Count one result."""
+        self.calls += 1
+        if result.service is not None:
+            self.services[result.service] += 1
+        if result.failed:
+            self.failed += 1
+            if len(self.places) < _PLACES:
+                self.places.append(_told(result))
+        if result.failure is not None:
+            self.failures[result.failure.code] += 1
+            return
+        self.without_cards += not result.cards
+        self.partial_data += bool(result.unreadable)
+        self.set_aside += len(result.set_aside)
+        self.cards.update(card.indicator for card in result.cards)
+        self.latency[_class_of(result.milliseconds)] += 1
+        for record in result.records:
+            self._add_record(record)
+
+    def _add_record(self, record: Mapping[str, Any]) -> None:
+        self.statuses[str(record.get("status"))] += 1
+        for counter, member in ((self.ratings, "rating"), (self.scenarios, "primaryVariant")):
+            if member in record:
+                counter[str(record[member])] += 1
+        for member in QUESTION_LISTS:
+            self.questions.update(record.get(member, ()))
+        for member, value in record.items():
+            if isinstance(value, list) and member not in _NO_RULES:
+                self.rules.update(each for each in value if isinstance(each, str))
+        self.failures.update(f"logic: {each}" for each in record.get("failed", ()))
+
+    def merge(self, other: Tally) -> None:
+        """Add the counts of another part."""
+        for name in self.__struct_fields__:
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if isinstance(mine, Counter):
+                mine.update(theirs)
+            elif isinstance(mine, list):
+                mine += theirs[: max(0, _PLACES - len(mine))]
+            else:
+                setattr(self, name, mine + theirs)
+
+    def percentile(self, share: float) -> float:
+        """The latency, in milliseconds, that this share of the calls stays below."""
+        wanted = share * sum(self.latency.values())
+        seen = 0
+        for place in sorted(self.latency):
+            seen += self.latency[place]
+            if seen >= wanted:
+                return float(_STEP**place / 1000)
+        return 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """The tally for machines."""
+        shown: dict[str, Any] = {name: getattr(self, name) for name in self.__struct_fields__ if name != "latency"}
+        shown = {
+            name: dict(value.most_common()) if isinstance(value, Counter) else value for name, value in shown.items()
+        }
+        return {
+            **shown,
+            "milliseconds": {f"p{share}": round(self.percentile(share / 100), 3) for share in (50, 90, 99)},
+        }
+
+
+QUESTION_LISTS = ("mustAsk", "safetyAsk", "notesUnknown")
+_NO_RULES = frozenset(
+    {*QUESTION_LISTS, "alternatives", "suggestedNext", "candidates", "alsoMatches", "evidence", "levels", "failed"}
+)
+_PLACES = 20
+
+
+def _class_of(milliseconds: float) -> int:
+    return round(math.log(max(milliseconds * 1000, 1.0), _STEP))
+
+
+def _told(result: Result) -> str:
+    if result.failure is not None:
+        return f"{result.id}: {result.failure.what} [{result.failure.code}]"
+    failed = [str(each) for record in result.records for each in record.get("failed", ())]
+    return f"{result.id}: the logic failed: {', '.join(failed)}"
+
+
+def tally(results: Iterable[Result]) -> Tally:
+    """The numbers of some results."""
+    found = Tally()
+    for result in results:
+        found.add(result)
+    return found
+
+
+def in_words(found: Tally, seconds: float | None = None) -> str:
+    """The numbers for a terminal."""
+    rate = f", {found.calls / seconds:,.0f} calls/s" if seconds else ""
+    lines = [f"{found.calls:,} calls{rate}: {found.failed:,} failed, {found.without_cards:,} without a card"]
+    if found.partial_data:
+        aside = f", {found.set_aside:,} resources set aside" if found.set_aside else ""
+        lines.append(f"  {found.partial_data:,} with data that could not be had completely{aside}")
+    for title, counter, most in (
+        ("cards", found.cards, 5),
+        ("decisions", found.statuses, 8),
+        ("ratings", found.ratings, 5),
+        ("scenarios", found.scenarios, 12),
+        ("rules that fire", found.rules, 10),
+        ("questions", found.questions, 10),
+        ("failures", found.failures, 10),
+    ):
+        if counter:
+            shown = ", ".join(f"{name} {number:,}" for name, number in counter.most_common(most))
+            more = f", {len(counter) - most} more" if len(counter) > most else ""
+            lines.append(f"  {title}: {shown}{more}")
+    if found.latency:
+        percentiles = ", ".join(f"p{share} {found.percentile(share / 100):.2f} ms" for share in (50, 90, 99))
+        lines.append(f"  time per call: {percentiles}")
+    lines += [f"  {place}" for place in found.places]
+    return "\n".join(lines)
