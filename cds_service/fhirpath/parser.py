@@ -25,9 +25,30 @@ from cds_service.fhirpath.tokens import (
 
 # Loose to tight.
 _LEVELS = {
-    **{"implies": 1, "or": 2, "xor": 2, "and": 3, "in": 4, "contains": 4},
-    **{"=": 5, "~": 5, "!=": 5, "!~": 5, "<": 6, "<=": 6, ">": 6, ">=": 6, "|": 7, "is": 8, "as": 8},
-    **{"+": 9, "-": 9, "&": 9, "*": 10, "/": 10, "div": 10, "mod": 10},
+    "implies": 1,
+    "or": 2,
+    "xor": 2,
+    "and": 3,
+    "in": 4,
+    "contains": 4,
+    "=": 5,
+    "~": 5,
+    "!=": 5,
+    "!~": 5,
+    "<": 6,
+    "<=": 6,
+    ">": 6,
+    ">=": 6,
+    "|": 7,
+    "is": 8,
+    "as": 8,
+    "+": 9,
+    "-": 9,
+    "&": 9,
+    "*": 10,
+    "/": 10,
+    "div": 10,
+    "mod": 10,
 }
 _SIGN, _POSTFIX = 11, 12
 _RESERVED = frozenset(("implies", "or", "xor", "and", "div", "mod", "true", "false"))
@@ -170,7 +191,7 @@ class _Parser:
             self.take()
             name: OneOf["this", "index", "total"] = "this" if token.value == "$this" else "total"
             return nodes.Variable("index" if token.value == "$index" else name, span=self.span(token.start))
-        self.fail_expected("an expression")
+        return self.fail_expected("an expression")
 
     def number(self) -> nodes.Node:
         token = self.take()

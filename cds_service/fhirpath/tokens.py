@@ -38,8 +38,15 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _KINDS = {
-    **{"word": WORD, "name": NAME, "string": STRING, "number": NUMBER, "long": LONG},
-    **{"date": DATE, "datetime": DATETIME, "time": TIME, "symbol": SYMBOL},
+    "word": WORD,
+    "name": NAME,
+    "string": STRING,
+    "number": NUMBER,
+    "long": LONG,
+    "date": DATE,
+    "datetime": DATETIME,
+    "time": TIME,
+    "symbol": SYMBOL,
 }
 _ESCAPE = re.compile(r"\\(u[0-9A-Fa-f]{4}|.)", re.DOTALL)
 _ESCAPES = {"'": "'", '"': '"', "`": "`", "\\": "\\", "/": "/", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}

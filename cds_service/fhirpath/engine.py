@@ -1,0 +1,151 @@
+"""FHIRPath expressions, compiled once and evaluated on many resources."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from cds_service.fhir.model.types import Model, r4
+from cds_service.fhir.structs.flavours import Reads, _All
+from cds_service.fhirpath import items
+from cds_service.fhirpath.compiler import (  # noqa: F401  # they fill the table of functions
+    existence,
+    filtering,
+    members,
+    navigation,
+    operators,
+    scalars,
+    subsetting,
+    type_tests,
+    utility,
+)
+from cds_service.fhirpath.compiler.core import Compiler, Scope
+from cds_service.fhirpath.compiler.shapes import SYSTEM_TYPES, Code, Shape, Types
+from cds_service.fhirpath.environment import Environment
+from cds_service.fhirpath.failures import FhirPathSemanticError
+from cds_service.fhirpath.parser import parse
+from cds_service.values.failures import ValueOutOfRange
+
+_NOTHING = Environment()
+Evaluate = Callable[[Any, Environment], Sequence[Any]]
+
+
+class Compiled:
+    """An expression ready to be evaluated; `source` is the Python it became."""
+
+    __slots__ = ("_evaluate", "_reads", "source", "text", "types")
+
+    def __init__(self, text: str, source: str, evaluate: Evaluate, types: Types, reads: Reads | _All) -> None:
+        self.text = text
+        self.source = source
+        self.types = types
+        self._evaluate = evaluate
+        self._reads = reads
+
+    def items(self, focus: Any, environment: Environment = _NOTHING) -> Sequence[Any]:
+        """The items of the result, primitives of several possible types as `Primitive`."""
+        return self._evaluate(focus, environment)
+
+    def evaluate(self, focus: Any, environment: Environment = _NOTHING) -> list[Any]:
+        """The values of the result: structures, System values, and FHIR primitives as JSON has them.
+
+        A primitive without a value (but with extensions) is left out.
+        """
+        return items.unboxed(self._evaluate(focus, environment))
+
+    def typed(self, focus: Any, environment: Environment = _NOTHING) -> list[tuple[str, Any]]:
+        """The values of the result, each with the name of its type (`System.Integer`, `code`, `HumanName`)."""
+        single = next(iter(self.types)) if self.types is not None and len(self.types) == 1 else None
+        result = []
+        for item in self._evaluate(focus, environment):
+            found = items.type_of(item)
+            name = f"System.{found.name}" if found.namespace == "System" else found.name
+            if found.namespace == "System" and single is not None and single not in SYSTEM_TYPES:
+                name = single
+            result.append((name, item.value if item.__class__ is items.Primitive else item))
+        return result
+
+    def truth(self, focus: Any, environment: Environment = _NOTHING) -> bool | None:
+        """The result as a truth value: None for no item; one item that is no boolean counts as true."""
+        values = self._evaluate(focus, environment)
+        if len(values) > 1:
+            raise FhirPathSemanticError("A condition has several values.", remedy="Use exists() or all().")
+        if not values:
+            return None
+        value = values[0].value if values[0].__class__ is items.Primitive else values[0]
+        return value if value.__class__ is bool else True
+
+    def reads(self) -> Reads | _All:
+        """Which elements of which types an evaluation reads; ALL where that cannot be foreseen."""
+        return self._reads
+
+
+def compile_fhirpath(
+    text: str,
+    context_type: str | None = None,
+    *,
+    variables: Mapping[str, str | None] | None = None,
+    resource_type: str | None = None,
+    file: str = "expression",
+    check_order: bool = False,
+    model: Model | None = None,
+) -> Compiled:
+    """Compiles an expression about items of `context_type` (None: unknown or no focus).
+
+    `variables` names what the environment will hold, each with its type if that is known. `resource_type` is that of
+    `%resource`; the context's own if that is a resource. `check_order` refuses what depends on an order that a
+    collection does not have. Raises a FhirPathSyntaxError or FhirPathSemanticError.
+    """
+    node = parse(text, file)
+    model = model or r4()
+    declared = {name: None if kind is None else frozenset((kind,)) for name, kind in (variables or {}).items()}
+    compiler = Compiler(model, declared, check_order=check_order)
+    focus = Code("this", Shape(None if context_type is None else frozenset((context_type,))), context_type is None)
+    if context_type is not None and context_type not in SYSTEM_TYPES:
+        model.type(context_type)  # an unknown name is an error of its own
+    scope = Scope(focus, variables=_surroundings(model, focus, context_type, resource_type))
+    try:
+        result = compiler.compile(node, scope)
+    except ValueOutOfRange as error:
+        raise FhirPathSemanticError(error.what, where=node.span, remedy=error.remedy) from None
+    operators.read_whole(compiler, result.shape.types)
+    compiler.writer.line(f"return {compiler.as_list(result)}")
+    return _assemble(text, compiler, result)
+
+
+def _surroundings(model: Model, focus: Code, context_type: str | None, resource_type: str | None) -> dict[str, Code]:
+    """The variables that every expression has."""
+    info = model.get(context_type) if context_type is not None else None
+    if resource_type is None and info is not None and info.is_resource:
+        resource_type = context_type
+    types: Types = frozenset((resource_type or "Resource",))
+    return {
+        "context": Code("context", focus.shape),
+        "resource": Code("resource", Shape(types)),
+        "rootResource": Code(
+            "root_resource", Shape(types if resource_type == context_type else frozenset(("Resource",)))
+        ),
+    }
+
+
+_PREAMBLE = (
+    "    context = this if env.context is None else env.context",
+    "    resource = this if env.resource is None else env.resource",
+    "    root_resource = resource if env.root_resource is None else env.root_resource",
+)
+
+
+def _assemble(text: str, compiler: Compiler, result: Code) -> Compiled:
+    body = compiler.writer.lines
+    used = "\n".join(body)
+    preamble = [line for line in _PREAMBLE if line.split()[0] in used]
+    if any("root_resource" in line or "resource" in line for line in preamble) and _PREAMBLE[1] not in preamble:
+        preamble.insert(0, _PREAMBLE[1])
+    source = "\n".join(["def evaluate(this, env):", *preamble, *body])
+    namespace: dict[str, Any] = dict(compiler.writer.constants)
+    try:
+        code = compile(source, f"<fhirpath {text[:60]}>", "exec")
+    except (SyntaxError, RecursionError, MemoryError) as error:
+        raise FhirPathSemanticError("This expression is too deep to be compiled.", remedy="Divide it.") from error
+    exec(code, namespace)  # noqa: S102  # the code was written above, from names and constants only
+    return Compiled(text, source, namespace["evaluate"], result.shape.types, compiler.reads.result())

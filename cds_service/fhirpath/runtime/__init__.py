@@ -1,0 +1,1 @@
+"""What compiled expressions call while they run."""
