@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -24,7 +23,7 @@ _TYPES = "<any(ValueSet, CodeSystem, ConceptMap):kind>"
 _PAGE = 100
 
 
-def terminology_operations(current: Callable[[], Terminology], limits: Limits) -> Blueprint:
+def terminology_operations(terminology: Terminology, limits: Limits) -> Blueprint:
     """Reading, searching and the operations $expand, $validate-code, $lookup, $subsumes and $translate."""
     blueprint = Blueprint("terminology_operations", __name__)
 
@@ -35,7 +34,7 @@ def terminology_operations(current: Callable[[], Terminology], limits: Limits) -
         else:
             inputs = Inputs.of_query(request.args.items(multi=True))
         now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        return fhir_response(run_operation(current(), kind, operation, inputs, now=now, id=id))
+        return fhir_response(run_operation(terminology, kind, operation, inputs, now=now, id=id))
 
     @blueprint.route(f"/fhir/{_TYPES}/$<operation>", methods=["GET", "POST"])
     def on_type(kind: str, operation: str) -> Response:
@@ -47,14 +46,14 @@ def terminology_operations(current: Callable[[], Terminology], limits: Limits) -
 
     @blueprint.get(f"/fhir/{_TYPES}/<id>")
     def read(kind: str, id: str) -> Response:
-        found = current().find(kind, id=id)
+        found = terminology.find(kind, id=id)
         if not found:
             raise OperationFailed(f"There is no {kind} with the id {id!r}.", status=404, issue="not-found")
         return fhir_response(_with_id(found[-1]))
 
     @blueprint.get(f"/fhir/{_TYPES}")
     def search(kind: str) -> Response:
-        return fhir_response(_search(current(), kind, Inputs.of_query(flask.request.args.items(multi=True))))
+        return fhir_response(_search(terminology, kind, Inputs.of_query(flask.request.args.items(multi=True))))
 
     return blueprint
 

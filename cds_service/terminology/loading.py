@@ -29,7 +29,7 @@ def load_terminology(
     artifacts: list[Artifact] = []
     new_base = base.rstrip("/").encode()
     for path in content:
-        artifacts.extend(read_path(path, base=new_base, site=False, errors=errors))
+        artifacts.extend(read_path(path, base=new_base, site=None, errors=errors))
     for path in site:
         artifacts.extend(read_path(path, base=new_base, site=True, errors=errors))
     for resource in inline:

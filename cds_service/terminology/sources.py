@@ -18,8 +18,11 @@ CANONICAL_BASE = b"https://cds-service.example/fhir"
 _IS_A = "116680003"  # SNOMED CT relationship type, RF2 release format
 
 
-def read_path(path: Path, *, base: bytes, site: bool, errors: list[CdsError]) -> Iterator[Artifact]:
-    """Every artifact below a folder, in a package, or in one file; what cannot be read goes to `errors`."""
+def read_path(path: Path, *, base: bytes, site: bool | None, errors: list[CdsError]) -> Iterator[Artifact]:
+    """Every artifact below a folder, in a package, or in one file; what cannot be read goes to `errors`.
+
+    `site` says whose the artifacts are; None: their URLs tell.
+    """
     if path.is_dir():
         files = [one for one in sorted(path.rglob("*")) if one.is_file() and not _is_hidden(one, path)]
     elif path.is_file():
@@ -40,26 +43,31 @@ def _is_hidden(file: Path, root: Path) -> bool:
     return any(part.startswith(".") for part in file.relative_to(root).parts)
 
 
-def _read_json(text: bytes, origin: str, base: bytes, site: bool, errors: list[CdsError]) -> Iterator[Artifact]:
+def _read_json(text: bytes, origin: str, base: bytes, site: bool | None, errors: list[CdsError]) -> Iterator[Artifact]:
     if base != CANONICAL_BASE:
         text = text.replace(CANONICAL_BASE, base)
+    ours = base.decode() + "/"
     try:
         resource = orjson.loads(text)
     except orjson.JSONDecodeError as failure:
         errors.append(UnreadableArtifact(f"{origin} is no JSON: {failure}.", remedy="Correct the file."))
         return
-    yield from _artifacts_of(resource, origin, site, errors)
+    yield from _artifacts_of(resource, origin, site, ours, errors)
 
 
-def _artifacts_of(resource: Any, origin: str, site: bool, errors: list[CdsError]) -> Iterator[Artifact]:
+def _artifacts_of(
+    resource: Any, origin: str, site: bool | None, ours: str, errors: list[CdsError]
+) -> Iterator[Artifact]:
     if not isinstance(resource, dict):
         return
     if resource.get("resourceType") == "Bundle":
         for entry in resource.get("entry", ()):
-            yield from _artifacts_of(entry.get("resource"), origin, site, errors)
+            yield from _artifacts_of(entry.get("resource"), origin, site, ours, errors)
     elif resource.get("resourceType") in TYPES:
         try:
-            yield make_artifact(resource, origin, site=site)
+            # What does not carry our name was brought by the site, wherever its file lies.
+            brought = not str(resource.get("url", "")).startswith(ours) if site is None else site
+            yield make_artifact(resource, origin, site=brought)
         except CdsError as failure:
             errors.append(failure)
 
