@@ -1,4 +1,4 @@
-"""The FHIR operations of plans and libraries: `$apply`, `$data-requirements`, `$evaluate`; free of any web framework."""
+"""The FHIR operations of plans and libraries (`$apply`, `$data-requirements`, `$evaluate`), without a web framework."""
 
 from __future__ import annotations
 

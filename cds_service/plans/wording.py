@@ -129,6 +129,7 @@ def _put_scenario(put: Any, worst: Judgement, knowhow: Knowhow, words: Vocabular
 
 def _put_findings(put: Any, judged: OrderJudgement, knowhow: Knowhow) -> None:
     by_severity: dict[str, list[str]] = {}
+    short: dict[str, list[str]] = {}
     titles: list[tuple[int, str]] = []
     unknown: list[str] = []
     seen: dict[str, list[str]] = {}
@@ -148,12 +149,16 @@ def _put_findings(put: Any, judged: OrderJudgement, knowhow: Knowhow) -> None:
                 levels = where if several and len(where) < len(judged.judgements) else []
                 by_severity.setdefault(rule.severity, []).append(finding_words(finding, knowhow, levels))
                 titles.append((_seriousness(finding, knowhow), rule.title))
+                short.setdefault(rule.severity, []).append(rule.title)
             elif finding.outcome.state is State.CANNOT_TELL and rule.unknown in {"ask", "note"} and rule.unknown_says:
                 done.add(rule.id)
                 if rule.unknown == "note":
                     unknown.append(rule.unknown_says)
     for severity, entries in by_severity.items():
         put(severity, *entries)
+    for severity, entries in short.items():
+        put(f"{severity}-titles", *entries)
+    put("emergency-titles", *(f.rule.title for f in judged.worst.fired if f.rule.emergency))
     put("emergency", *(finding_words(f, knowhow) for f in judged.worst.fired if f.rule.emergency))
     titles.sort(key=lambda entry: entry[0])
     put("worst", *(title for _, title in titles[:1]))

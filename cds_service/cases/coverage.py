@@ -1,0 +1,88 @@
+"""What the cases reach: rules that fired and stayed silent, ratings that were given, facts that were known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from cds_service.cases.running import CaseResult
+from cds_service.knowledge.knowledge import Knowledge
+from cds_service.plans.rules import Rule, is_text_only
+
+
+@dataclass(slots=True)
+class Coverage:
+    """What has been reached so far."""
+
+    fired: set[str] = field(default_factory=set)
+    silent: set[str] = field(default_factory=set)
+    checks_met: set[str] = field(default_factory=set)
+    checks_open: set[str] = field(default_factory=set)
+    ratings: set[tuple[str, str]] = field(default_factory=set)  # (scenario, procedure)
+    facts: set[str] = field(default_factory=set)
+
+    def add(self, result: CaseResult) -> None:
+        """Count what one case reached."""
+        if result.decision is None:
+            return
+        for judged in result.decision.trace.judged:
+            self.facts |= {entry.fact for entry in judged.evidence if entry.value is not None}
+            for judgement in judged.judgements:
+                for finding in judgement.findings:
+                    (self.fired if finding.fires else self.silent).add(finding.rule.id)
+                for check in judgement.checks:
+                    (self.checks_met if check.met is True else self.checks_open).add(check.rule.id)
+                if judgement.row is not None and judgement.record.primary:
+                    self.ratings.add((judgement.record.primary, judgement.row.procedure))
+
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """What no case reaches."""
+
+    never_fired: tuple[str, ...]
+    never_silent: tuple[str, ...]
+    never_met: tuple[str, ...]
+    never_open: tuple[str, ...]
+    ratings: tuple[str, ...]
+    facts: tuple[str, ...]
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return sum(
+            map(
+                len,
+                (self.never_fired, self.never_silent, self.never_met, self.never_open, self.ratings, self.facts),
+            )
+        )
+
+
+def gaps(knowledge: Knowledge, coverage: Coverage) -> Gaps:
+    """The rules, ratings and facts of the services that no case reaches."""
+    rules = {rule.id: rule for rule in _rules(knowledge)}
+    firing = {name for name, rule in rules.items() if not rule.is_check and not is_text_only(rule)}
+    # A rule without conditions to miss, or that always holds for its procedures, cannot stay silent.
+    checks = {name for name, rule in rules.items() if rule.is_check and rule.check is not None}
+    ratings = {
+        (alternative.id, procedure)
+        for service in knowledge.services.values()
+        if service.deciding is not None
+        for group in service.deciding.knowhow.groups
+        for alternative in group.alternatives
+        for procedure in alternative.rows
+    }
+    return Gaps(
+        never_fired=tuple(sorted(firing - coverage.fired)),
+        never_silent=tuple(sorted(firing - coverage.silent)),
+        never_met=tuple(sorted(checks - coverage.checks_met)),
+        never_open=tuple(sorted(checks - coverage.checks_open)),
+        ratings=tuple(sorted(f"{scenario} {procedure}" for scenario, procedure in ratings - coverage.ratings)),
+        facts=tuple(sorted(set(knowledge.facts.by_id) - coverage.facts)),
+    )
+
+
+def _rules(knowledge: Knowledge) -> Iterable[Rule]:
+    for service in knowledge.services.values():
+        if service.deciding is not None:
+            yield from service.deciding.knowhow.rules.rules
