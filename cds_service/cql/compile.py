@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from cds_service.cql.compiler.declarations import tags_of
 from cds_service.cql.compiler.program import EXPRESSIONS, InlineExpression, Source, build_program, compile_all
 from cds_service.cql.compiler.scope import Program
 from cds_service.cql.emission.program import Functions
 from cds_service.cql.entries import DefinitionEntry
+from cds_service.cql.explain.reach import Declared, Reach
+from cds_service.cql.explain.reads import reads_of
+from cds_service.cql.explain.requirements import DataRequirement, requirements_of
 from cds_service.cql.runtime.vocabularies import Members
 from cds_service.cql.semantic_errors import UnknownName, UnknownValueSetUse, meant
 from cds_service.cql.static_types import Typed
-from cds_service.cql.tree import DefinitionValue, Invoke, Membership, ParameterValue, RetrieveValue, ValueSetValue, walk
+from cds_service.cql.tree import Membership, RetrieveValue, ValueSetValue, walk
 from cds_service.errors import CdsError, ErrorGroup, Span
 from cds_service.fhir.model.types import Model
+from cds_service.fhir.structs.flavours import Reads
 
 
 class Terminology(Protocol):
@@ -63,6 +67,8 @@ class CompiledLibraries:
             library = entry.library.removeprefix(EXPRESSIONS)
             self._index.setdefault((library, entry.name), entry)
         self._dependents: dict[int, bytearray] = {}
+        self._reach = Reach(program)
+        self._parts: dict[object, Callable[[Any], Any]] = {}
 
     @property
     def libraries(self) -> tuple[str, ...]:
@@ -139,64 +145,55 @@ class CompiledLibraries:
         changed = bytearray(self.program.slots)
         for slot in slots:
             if slot not in self._dependents:
-                self._dependents[slot] = self._find_dependents(slot)
+                self._dependents[slot] = self._reach.dependents(slot)
             for position, flag in enumerate(self._dependents[slot]):
                 if flag:
                     changed[position] = 1
         return changed
 
-    def _find_dependents(self, slot: int) -> bytearray:
-        reaches = reach_of(self.program)
-        flags = bytearray(self.program.slots)
-        flags[slot] = 1
-        for other, reached in reaches.items():
-            if slot in reached:
-                flags[other] = 1
-        return flags
+    def reads(self, definitions: Iterable[tuple[str, str]] | None = None) -> Reads:
+        """FHIR type to the elements that the logic reads, for a lean decoder.
 
+        With definitions: what these need, and everything of FHIR values that they hand out. Without: what all need,
+        where FHIR values stay inside.
+        """
+        if definitions is None:
+            return reads_of(self._declared(), self.program.relations)
+        entries = [self.entry(library, name) for library, name in definitions]
+        return reads_of(entries, self.program.relations, entries)
 
-def reach_of(program: Program) -> dict[int, frozenset[int]]:
-    """For every definition and parameter the places that it reads, directly or through others."""
-    return _Reach(program).all()
+    def requirements(self, definitions: Iterable[tuple[str, str]] | None = None) -> tuple[DataRequirement, ...]:
+        """The data that these definitions, or all, look at."""
+        entries: list[Declared] = (
+            self._declared()
+            if definitions is None
+            else [self.entry(library, name) for library, name in definitions]
+        )
+        return requirements_of(entries, self.program.relations)
 
+    def _declared(self) -> list[Declared]:
+        return [*self.program.definitions, *self.program.functions, *self.program.parameters]
 
-class _Reach:
-    def __init__(self, program: Program) -> None:
-        self._program = program
-        self._slots: dict[int, frozenset[int]] = {}
-        self._functions: dict[int, frozenset[int]] = {}
+    @property
+    def value_sets(self) -> Mapping[str, tuple[str, ...]]:
+        """The value sets that the libraries declare, with the definitions that use them."""
+        found: dict[str, dict[str, None]] = {}
+        for entry in self.program.value_sets:
+            found.setdefault(entry.value.id, {}).update(dict.fromkeys(entry.users))
+        return {url: tuple(users) for url, users in found.items()}
 
-    def all(self) -> dict[int, frozenset[int]]:
-        for definition in self._program.definitions:
-            self._of_slot(definition.slot, definition.body)
-        for parameter in self._program.parameters:
-            self._of_slot(parameter.slot, parameter.default)
-        return self._slots
+    def names_by_slot(self) -> dict[int, tuple[str, str]]:
+        """The definition that has each place of memory."""
+        return {
+            entry.slot: (entry.library.removeprefix(EXPRESSIONS), entry.name) for entry in self.program.definitions
+        }
 
-    def _of_slot(self, slot: int, body: object) -> frozenset[int]:
-        if slot not in self._slots:
-            self._slots[slot] = frozenset()
-            self._slots[slot] = self._below(body)
-        return self._slots[slot]
-
-    def _below(self, body: object) -> frozenset[int]:
-        found: set[int] = set()
-        if not isinstance(body, Typed):
-            return frozenset()
-        for node in walk(body):
-            if isinstance(node, DefinitionValue):
-                found.add(node.definition.slot)
-                found |= self._of_slot(node.definition.slot, node.definition.body)
-            elif isinstance(node, ParameterValue):
-                found.add(node.parameter.slot)
-                found |= self._of_slot(node.parameter.slot, node.parameter.default)
-            elif isinstance(node, Invoke):
-                key = node.function.slot
-                if key not in self._functions:
-                    self._functions[key] = frozenset()
-                    self._functions[key] = self._below(node.function.body)
-                found |= self._functions[key]
-        return frozenset(found)
+    def part(self, node: Typed, key: object) -> Callable[[Any], Any]:
+        """The function of a part of a definition; made once for each key."""
+        found = self._parts.get(key)
+        if found is None:
+            found = self._parts[key] = self.functions.expression(node)
+        return found
 
 
 def compile_libraries(

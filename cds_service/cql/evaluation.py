@@ -6,9 +6,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cds_service.cql.compile import CompiledLibraries
+from cds_service.cql.compiler.program import EXPRESSIONS
 from cds_service.cql.entries import DefinitionEntry, ParameterEntry
+from cds_service.cql.explain.evidence import Evidence, frames_below, known_values, resources_of, searches_of
+from cds_service.cql.explain.needs import Need, Needs, pruned
 from cds_service.cql.runtime.outputs import as_parameter, plain
 from cds_service.cql.runtime.run import Failed, Run
+from cds_service.cql.runtime.tracing import TracedRun
+from cds_service.cql.static_types import Typed
 from cds_service.errors import EvaluationError
 
 Parameters = Mapping[str, Any] | Mapping[tuple[str, str], Any] | Mapping[str | tuple[str, str], Any]
@@ -43,6 +48,8 @@ class Evaluation:
         )
         for slot, value in self._overrides.items():
             self.run.memory[slot] = value
+        self._base = base
+        self._traced: TracedRun | None = None
         self._inherited: dict[int, Any] = {**(base.all_overrides if base is not None else {}), **self._overrides}
 
     @property
@@ -86,6 +93,56 @@ class Evaluation:
     def what_if(self, library: str, name: str, values: Mapping[tuple[str, str], Any]) -> Any:
         """The value that a definition would have if others had these values."""
         return self.assume(values).value(library, name)
+
+    # --- explaining ----------------------------------------------------------------------------
+
+    def evidence(self, library: str, name: str) -> Evidence:
+        """The value of a definition with the resources, searches and definitions that it rests on."""
+        entry = self._entry(library, name)
+        run = self._traced_run()
+        function = self.compiled.traced_functions.definition(entry)
+        value = run.ask(entry.slot, function)
+        frames = list(frames_below(run, entry.slot))
+        names = self.compiled.names_by_slot()
+        definitions = tuple(
+            (*key, plain(found, None)) for *key, found in known_values(run, frames, names)
+        )
+        return Evidence(
+            plain(value, entry.type), resources_of(run, frames, value), definitions, searches_of(frames)
+        )  # type: ignore[arg-type]
+
+    def _traced_run(self) -> TracedRun:
+        if self._traced is None:
+            base = self._base._traced_run() if self._base is not None else None
+            run = TracedRun(self.compiled.program.slots, self.facts, self.compiled.terminology, base, self.run.changed)
+            for slot, value in self._overrides.items():
+                run.memory[slot] = value
+            self._traced = run
+        return self._traced
+
+    def needs(self, library: str, name: str) -> tuple[Need, ...]:
+        """The facts whose values are not known and still matter; none when the value is known."""
+        entry = self._entry(library, name)
+        finder = Needs(self._quiet_value, self._part)
+        found = finder.of_definition(entry)
+        facts = pruned(found, lambda values: self._supposing(entry, values))
+        return tuple(
+            Need(fact.library.removeprefix(EXPRESSIONS), fact.name, fact.tags, str(fact.type)) for fact in facts
+        )
+
+    def _quiet_value(self, entry: DefinitionEntry) -> Any:
+        return self.compiled.functions.definition(entry)(self.run)
+
+    def _part(self, node: Typed, key: object) -> Any:
+        return self.compiled.part(node, key)(self.run)
+
+    def _supposing(self, entry: DefinitionEntry, values: Mapping[DefinitionEntry, Any]) -> Any:
+        overrides = {fact.slot: value for fact, value in values.items()}
+        supposed = Evaluation(self.compiled, self.facts, base=self, overrides=overrides)
+        try:
+            return supposed._quiet_value(entry)
+        except EvaluationError as error:
+            return type(error)
 
     def _entry(self, library: str, name: str) -> DefinitionEntry:
         return self.compiled.entry(library, name)

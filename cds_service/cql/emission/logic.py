@@ -74,11 +74,15 @@ def _guarded(node: Logical, writer: Writer) -> Py:
     failure = writer.module.named("EvaluationError", EvaluationError)
     left, held, result = writer.fresh("b"), writer.fresh("held"), writer.fresh("b")
     writer.emit(f"{held} = None")
+    if writer.module.traced:
+        writer.emit(f"mark{held} = run.mark()")
     with writer.block("try:"):
         value = emit(node.left, writer)
         writer.emit(f"{left} = {value.text}")
     with writer.block(f"except {failure} as error:"):
         writer.emit(f"{left}, {held} = None, error")
+        if writer.module.traced:
+            writer.emit(f"run.restore(mark{held})")
     with writer.block(f"if {left} is {when}:"):
         writer.emit(f"{result} = {then}")
     with writer.block("else:"):

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 from cds_service.cql.emission.dispatch import emit, emit_test
 from cds_service.cql.emission.failing import is_dense
+from cds_service.cql.emission.tracing import holds_resources
 from cds_service.cql.emission.writer import Py, Writer
 from cds_service.cql.runtime import sequences
 from cds_service.cql.static_types import STRING, ListOf, Type, Typed
@@ -89,19 +90,23 @@ def _row(node: QueryValue, writer: Writer, stack: ExitStack, consume: Consumer) 
         stack.enter_context(writer.block(f"if {test}:"))
     elif traced and (node.lets or node.relationships):
         writer.emit("run.speak()")
-    if traced:
-        for partner in partners:
-            if partner is not None:
-                writer.emit(f"run.note({partner}, None)")
-        if not _gives_resources(node, writer):
-            for source in node.sources:
-                if writer.module.relations.is_resource(source.alias.type):
-                    writer.emit(f"run.note({source.alias.name}, None)")
     if node.returning is not None:
         value_of_row = emit(node.returning, writer)
     else:
         value_of_row = emit(node.sources[0].alias, writer)
+    if traced:
+        value_of_row = _attached(node, value_of_row, [name for name in partners if name is not None], writer)
     consume(value_of_row)
+
+
+def _attached(node: QueryValue, value: Py, partners: list[str], writer: Writer) -> Py:
+    """The value of a row, with the resources that the row consists of noted as what it rests on."""
+    rows = list(partners)
+    if not _gives_resources(node, writer) or node.aggregate is not None:
+        rows += [source.alias.name for source in node.sources if holds_resources(source.alias.type, writer.module.relations)]
+    if not rows:
+        return value
+    return Py(f"run.attach({value.text}, {', '.join(rows)})", value.nullable)
 
 
 def _gives_resources(node: QueryValue, writer: Writer) -> bool:

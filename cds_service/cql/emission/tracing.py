@@ -6,9 +6,9 @@ import copy
 from dataclasses import fields
 from typing import Any
 
-from cds_service.cql.static_types import ListOf, Type, Typed
+from cds_service.cql.static_types import ListOf, TupleOf, Type, Typed
 from cds_service.cql.tree import (
-    Aggregation, Element, Invoke, Noted, QueryValue, Relationship, SortKey, Source,
+    Aggregation, Bound, Element, Invoke, Noted, QueryValue, Relationship, SortKey, Source,
 )  # fmt: skip
 from cds_service.cql.type_relations import Relations
 
@@ -20,8 +20,10 @@ def traced_tree(node: Typed, relations: Relations) -> Typed:
     return made
 
 
-def _holds_resources(kind: Type, relations: Relations) -> bool:
-    return relations.is_resource(kind.element if isinstance(kind, ListOf) else kind)
+def holds_resources(kind: Type, relations: Relations) -> bool:
+    """Whether a value of this type is a resource, or a tuple that may be made of one, or several of either."""
+    inner = kind.element if isinstance(kind, ListOf) else kind
+    return isinstance(inner, TupleOf) or relations.is_resource(inner)
 
 
 def _copied(value: Any, parent: Any, relations: Relations) -> Any:
@@ -41,6 +43,6 @@ def _copied(value: Any, parent: Any, relations: Relations) -> Any:
 
 def _is_consumed(value: Typed, parent: Any, relations: Relations) -> bool:
     """Whether the parent makes something else of the resources that this gives."""
-    if not isinstance(parent, Typed) or isinstance(parent, QueryValue | Invoke):
+    if not isinstance(parent, Typed) or isinstance(parent, QueryValue | Invoke | Bound):
         return False
-    return _holds_resources(value.type, relations) and not _holds_resources(parent.type, relations)
+    return holds_resources(value.type, relations) and not holds_resources(parent.type, relations)

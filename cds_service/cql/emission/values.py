@@ -98,6 +98,10 @@ def emit_list(node: ListValue, writer: Writer) -> Py:
 @emit.register
 def emit_tuple(node: TupleValue, writer: Writer) -> Py:
     made = writer.module.named("Tuple", Tuple)
+    if writer.module.traced:
+        writer.emit("run.begin()")
+        parts = ", ".join(f"{name!r}: {emit(value, writer).text}" for name, value in node.elements)
+        return writer.keep(Py(f"run.tie({made}({{{parts}}}))", nullable=False), "tuple")
     parts = ", ".join(f"{name!r}: {emit(value, writer).text}" for name, value in node.elements)
     return Py(f"{made}({{{parts}}})", nullable=False)
 

@@ -2,37 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from cds_service.cql.runtime.run import UNSET, Failed, Run
+from cds_service.values.tuples import Tuple
+
+Noticed = dict[tuple[int, str | None], tuple[Any, str | None]]
 
 
 @dataclass(slots=True)
 class Frame:
-    """What was noted while one definition was worked out."""
+    """What was noted while one definition was worked out.
+
+    Rows that are still being sifted are noted nowhere (`quiet`), and what goes into a tuple is kept with the tuple
+    (`captures`): only who uses the tuple rests on it.
+    """
 
     slot: int
-    resources: dict[tuple[int, str | None], tuple[Any, str | None]] = field(default_factory=dict)
+    resources: Noticed = field(default_factory=dict)
     used: dict[int, None] = field(default_factory=dict)
     searches: list[tuple[str, str | None, str | None, int]] = field(default_factory=list)
     quiet: int = 0
+    captures: list[Noticed] = field(default_factory=list)
 
 
 class TracedRun(Run):
     """A run with a note for each definition: resources, searches, and the definitions that it asked."""
 
-    __slots__ = ("frames", "stack")
+    __slots__ = ("frames", "origins", "stack")
 
     def __init__(
-        self, slots: int, facts: Any, terminology: Any, base: Run | None = None, changed: bytearray | None = None
+        self, slots: int, facts: Any, terminology: Any, base: TracedRun | None = None, changed: bytearray | None = None
     ) -> None:
         super().__init__(slots, facts, terminology, base, changed)
         self.frames: dict[int, Frame] = {}
         self.stack: list[Frame] = [Frame(-1)]
+        # What tuples were made of; shared, so that a tuple keeps its origin wherever it goes.
+        self.origins: dict[int, tuple[Tuple, Noticed]] = base.origins if base is not None else {}
 
-    def ask(self, slot: int, function: Callable[[Run], Any]) -> Any:
+    def ask(self, slot: int, function: Callable[[Any], Any]) -> Any:
         """The value of a definition, noted as asked by the one at work."""
         self.stack[-1].used[slot] = None
         value = self.memory[slot]
@@ -45,17 +55,68 @@ class TracedRun(Run):
         finally:
             self.stack.pop()
 
-    def ask_parameter(self, slot: int, function: Callable[[Run], Any]) -> Any:
+    def from_base(self, slot: int, function: Callable[[Any], Any]) -> Any:
+        """The value that the base has, with what the base noted for it."""
+        base = self.base
+        assert isinstance(base, TracedRun)
+        self.frames.pop(slot, None)
+        value = self.memory[slot] = base.ask(slot, function)
+        return value
+
+    def frame(self, slot: int) -> Frame | None:
+        """What was noted for a definition here, or where this run has it from."""
+        found = self.frames.get(slot)
+        if found is None and isinstance(self.base, TracedRun) and not (self.changed and self.changed[slot]):
+            return self.base.frame(slot)
+        return found
+
+    def ask_parameter(self, slot: int, function: Callable[[Any], Any]) -> Any:
         """The value of a parameter."""
         return self.ask(slot, function)
 
     def note(self, value: Any, element: str | None) -> Any:
-        """Resources that the result rests on; nothing is noted while rows are still being sifted."""
+        """Resources, or tuples made of them, that the result rests on."""
         frame = self.stack[-1]
         if value is not None and not frame.quiet:
+            into = frame.captures[-1] if frame.captures else frame.resources
             for item in value if isinstance(value, list) else (value,):
-                if item is not None:
-                    frame.resources.setdefault((id(item), element), (item, element))
+                for key, pair in self.resources_in(item, element):
+                    into.setdefault(key, pair)
+        return value
+
+    def resources_in(self, item: Any, element: str | None) -> Iterator[tuple[tuple[int, str | None], tuple[Any, str | None]]]:
+        """The resources that an item is or was made of."""
+        if isinstance(item, Tuple):
+            known = self.origins.get(id(item))
+            if known is not None:
+                yield from known[1].items()
+            for inner in item.values():
+                if getattr(inner, "fhir_type", None) is not None and hasattr(inner, "id"):
+                    yield from self.resources_in(inner, None)
+        elif item is not None and hasattr(item, "meta"):
+            yield (id(item), element), (item, element)
+
+    def begin(self) -> None:
+        """From here on a tuple is made: what is noted belongs to it."""
+        self.stack[-1].captures.append({})
+
+    def tie(self, made: Tuple) -> Tuple:
+        """The tuple is made; what was noted since `begin` stays with it."""
+        frame = self.stack[-1]
+        noted = frame.captures.pop() if frame.captures else {}
+        self.origins[id(made)] = (made, noted)
+        return made
+
+    def attach(self, value: Any, *resources: Any) -> Any:
+        """The row that a value comes from: kept with a tuple, noted at once for anything else."""
+        if isinstance(value, Tuple):
+            _, noted = self.origins.setdefault(id(value), (value, {}))
+            for resource in resources:
+                for key, pair in self.resources_in(resource, None):
+                    noted.setdefault(key, pair)
+        else:
+            for resource in resources:
+                self.note(resource, None)
         return value
 
     def searched(self, resource: str, path: str | None, value_set: str | None, found: Any) -> Any:
@@ -70,3 +131,14 @@ class TracedRun(Run):
     def speak(self) -> None:
         """The row is sifted."""
         self.stack[-1].quiet -= 1
+
+    def mark(self) -> tuple[int, int]:
+        """Where the notes stand, for a part that may fail."""
+        frame = self.stack[-1]
+        return frame.quiet, len(frame.captures)
+
+    def restore(self, mark: tuple[int, int]) -> None:
+        """Back to where the notes stood before a part that failed."""
+        frame = self.stack[-1]
+        frame.quiet = mark[0]
+        del frame.captures[mark[1] :]

@@ -1,0 +1,219 @@
+"""Needs: the facts whose values are not known and still matter for a definition that is null."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cds_service.cql.entries import DefinitionEntry, FunctionEntry
+from cds_service.cql.explain.reach import reached
+from cds_service.cql.static_types import BOOLEAN, Typed
+from cds_service.cql.tree import (
+    Apply, Bound, Conditional, Constant, DefinitionValue, FirstKnown, Invoke, IntervalValue, ListValue, Local, Logical,
+    TupleValue, children, walk,
+)  # fmt: skip
+from cds_service.errors import EvaluationError
+from cds_service.values import logic
+
+FACT = "fact"
+ENUMERATED = 6  # up to this many repeated facts, all their values are tried
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A fact whose value is not known: which definition it is, its tags and its type."""
+
+    library: str
+    define: str
+    tags: Mapping[str, str | None]
+    type: str
+
+
+_COMBINE: dict[str, Callable[[Any, Any], Any]] = {
+    "And": logic.conjunction,
+    "Or": logic.disjunction,
+    "Xor": logic.exclusive,
+    "Implies": logic.implication,
+}
+
+Ask = Callable[[Typed, object], Any]
+Bindings = tuple[tuple[Local, Typed], ...]
+
+
+class Needs:
+    """Looks for needs in one evaluation: below definitions, down to the facts and not below them."""
+
+    def __init__(self, value_of: Callable[[DefinitionEntry], Any], ask: Ask) -> None:
+        self._value_of = value_of
+        self._ask = ask
+        self._done: dict[int, Counter[DefinitionEntry]] = {}
+
+    def of_definition(self, entry: DefinitionEntry) -> Counter[DefinitionEntry]:
+        """The unknown facts behind a definition, with how often each is met."""
+        key = entry.slot
+        if key not in self._done:
+            self._done[key] = Counter()
+            self._done[key] = self._find(entry)
+        return self._done[key]
+
+    def _find(self, entry: DefinitionEntry) -> Counter[DefinitionEntry]:
+        if self._known(lambda: self._value_of(entry)):
+            return Counter()
+        if FACT in entry.tags:
+            return Counter({entry: 1})
+        return self._in(entry.body, ()) if entry.body is not None else Counter()
+
+    def _known(self, value: Callable[[], Any]) -> bool:
+        """Whether something has a value; what fails needs to be mended, not answered."""
+        try:
+            return value() is not None
+        except EvaluationError:
+            return True
+
+    def _value(self, node: Typed, bound: Bindings) -> Any:
+        """The value of a part; connectives are worked out here, since their parts mostly are definitions."""
+        if isinstance(node, Constant):
+            return node.value
+        if isinstance(node, DefinitionValue):
+            return self._value_of(node.definition)
+        if isinstance(node, Logical):
+            return _COMBINE[node.operator](self._value(node.left, bound), self._value(node.right, bound))
+        if isinstance(node, Apply) and node.signature.operator == "Not":
+            return logic.negation(self._value(node.arguments[0], bound))
+        closed = _closed(node, bound)
+        # The tree lives as long as the program, so its nodes tell the parts apart.
+        return self._ask(closed, (id(node), tuple(id(value) for _, value in bound) if closed is not node else ()))
+
+    def _in(self, node: Typed, bound: Bindings) -> Counter[DefinitionEntry]:
+        """The unknown facts that keep this part, which is null, from having a value."""
+        if isinstance(node, DefinitionValue):
+            return self.of_definition(node.definition)
+        if isinstance(node, Constant | Local):
+            return Counter()
+        if isinstance(node, Conditional):
+            return self._in_branches(node, bound)
+        if isinstance(node, Bound):
+            inner = (*bound, (node.local, node.value))
+            return self._unknown(node.value, bound) + self._unknown(node.body, inner)
+        if isinstance(node, Invoke):
+            return self._in_call(node, bound)
+        if isinstance(node, Logical | FirstKnown) or (isinstance(node, Apply) and node.signature.operator == "Not"):
+            return self._sum(children(node), bound)
+        found = self._sum(children(node), bound)
+        return found if found else self._deep(node)
+
+    def _sum(self, parts: Iterable[Typed], bound: Bindings) -> Counter[DefinitionEntry]:
+        found: Counter[DefinitionEntry] = Counter()
+        for part in parts:
+            found.update(self._unknown(part, bound))
+        return found
+
+    def _unknown(self, node: Typed, bound: Bindings) -> Counter[DefinitionEntry]:
+        """The facts behind this part if it is null; nothing if it has a value."""
+        if isinstance(node, ListValue | TupleValue | IntervalValue):
+            return self._sum(children(node), bound)  # known as a whole, its members may not be
+        free = _free(node) - {local.name for local, _ in bound}
+        if free:
+            return Counter()
+        if self._known(lambda: self._value(node, bound)):
+            return Counter()
+        return self._in(node, bound)
+
+    def _in_branches(self, node: Conditional, bound: Bindings) -> Counter[DefinitionEntry]:
+        found: Counter[DefinitionEntry] = Counter()
+        for test, value in node.branches:
+            asked = self._guarded(test, bound)
+            if asked is None:
+                found.update(self._unknown(test, bound))
+            if asked is True:
+                return found + self._unknown(value, bound)
+        return found + self._unknown(node.otherwise, bound)
+
+    def _guarded(self, node: Typed, bound: Bindings) -> Any:
+        try:
+            return self._value(node, bound)
+        except EvaluationError:
+            return False
+
+    def _in_call(self, node: Invoke, bound: Bindings) -> Counter[DefinitionEntry]:
+        function: FunctionEntry = node.function
+        found = self._sum(node.arguments, bound)
+        operands = tuple(local for local in function.locals if isinstance(local, Local))
+        inner = (*bound, *zip(operands, node.arguments, strict=True))
+        if function.body is not None:
+            found.update(self._unknown(function.body, inner))
+        return found
+
+    def _deep(self, node: Typed) -> Counter[DefinitionEntry]:
+        """All unknown facts that are named anywhere below: where the way is not a matter of logic."""
+        found: Counter[DefinitionEntry] = Counter()
+        for below in walk(node):
+            if isinstance(below, DefinitionValue):
+                found.update(self.of_definition(below.definition))
+            elif isinstance(below, Invoke) and below.function.body is not None:
+                for entry in reached((below.function,)):
+                    if isinstance(entry, DefinitionEntry) and FACT in entry.tags:
+                        found.update(self.of_definition(entry))
+        return found
+
+
+def _free(node: Typed) -> set[str]:
+    """The local names that a part uses but does not bind itself."""
+    used = {below.name for below in walk(node) if isinstance(below, Local)}
+    return used - _binders(node)
+
+
+def _binders(node: Typed) -> set[str]:
+    bound: set[str] = set()
+    for below in walk(node):
+        for field in ("local", "subject", "this", "index"):
+            local = getattr(below, field, None)
+            if isinstance(local, Local):
+                bound.add(local.name)
+        for source in getattr(below, "sources", ()):
+            bound.add(source.alias.name)
+        for relationship in getattr(below, "relationships", ()):
+            bound.add(relationship.source.alias.name)
+        for local, _ in getattr(below, "lets", ()):
+            bound.add(local.name)
+        aggregate = getattr(below, "aggregate", None)
+        if aggregate is not None:
+            bound.add(aggregate.accumulator.name)
+    return bound
+
+
+def _closed(node: Typed, bound: Bindings) -> Typed:
+    """The part with everything that it needs from around it."""
+    free = _free(node)
+    for local, value in reversed(bound):
+        if local.name in free:
+            node = Bound(node.type, node.span, local, value, node)
+            free |= _free(value)
+    return node
+
+
+def pruned(
+    found: Counter[DefinitionEntry], result_if: Callable[[Mapping[DefinitionEntry, Any]], Any]
+) -> list[DefinitionEntry]:
+    """The facts that can make a difference: where some are met more than once, all their values are tried."""
+    facts = list(found)
+    repeated = any(count > 1 for count in found.values())
+    if not repeated or len(facts) > ENUMERATED or any(entry.type != BOOLEAN for entry in facts):
+        return facts
+    results = {
+        values: result_if(dict(zip(facts, values, strict=True)))
+        for values in itertools.product((False, True), repeat=len(facts))
+    }
+    matters = [entry for position, entry in enumerate(facts) if _differs(results, position)]
+    return matters or facts
+
+
+def _differs(results: Mapping[tuple[bool, ...], Any], position: int) -> bool:
+    """Whether the result depends on the value at this position."""
+    return any(
+        results[values] != results[(*values[:position], not values[position], *values[position + 1 :])]
+        for values in results
+    )
