@@ -90,6 +90,18 @@ def streams(kind: type[nodes.Node]) -> Callable[[StreamNode], StreamNode]:
     return register
 
 
+_LONGEST_CHAIN = 10
+
+
+def _chain_length(node: nodes.Node) -> int:
+    """How many members and calls follow each other."""
+    length = 0
+    current: nodes.Node | None = node
+    while isinstance(current, (nodes.Member, nodes.Call)) and current.source is not None:
+        length, current = length + 1, current.source
+    return length
+
+
 class Compiler:
     """Compiles one expression."""
 
@@ -105,6 +117,13 @@ class Compiler:
 
     def stream(self, node: nodes.Node, scope: Scope, body: Body, values: bool = False) -> None:
         """Writes code that does `body` for each item, which is never null there."""
+        if _chain_length(node) % _LONGEST_CHAIN == _LONGEST_CHAIN - 1:
+            # Python limits how deeply loops nest: a long path is taken in parts.
+            self.each(self.materialise(lambda keep: self._stream(node, scope, keep, values)), body)
+        else:
+            self._stream(node, scope, body, values)
+
+    def _stream(self, node: nodes.Node, scope: Scope, body: Body, values: bool) -> None:
         handler = _STREAM.get(type(node))
         if handler is not None:
             handler(self, node, scope, body, values)
