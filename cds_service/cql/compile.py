@@ -119,9 +119,12 @@ class CompiledLibraries:
         """The parameters of a library, or of all."""
         return tuple(
             Parameter(
-                entry.library, entry.name, str(self.program.complete_parameter(entry)), entry.default is not None,
+                entry.library,
+                entry.name,
+                str(self.program.complete_parameter(entry)),
+                entry.default is not None,
                 entry.node.name_span,
-            )  # fmt: skip
+            )
             for entry in self.program.parameters
             if library in (None, entry.library)
         )
@@ -165,9 +168,7 @@ class CompiledLibraries:
     def requirements(self, definitions: Iterable[tuple[str, str]] | None = None) -> tuple[DataRequirement, ...]:
         """The data that these definitions, or all, look at."""
         entries: list[Declared] = (
-            self._declared()
-            if definitions is None
-            else [self.entry(library, name) for library, name in definitions]
+            self._declared() if definitions is None else [self.entry(library, name) for library, name in definitions]
         )
         return requirements_of(entries, self.program.relations)
 
@@ -184,9 +185,7 @@ class CompiledLibraries:
 
     def names_by_slot(self) -> dict[int, tuple[str, str]]:
         """The definition that has each place of memory."""
-        return {
-            entry.slot: (entry.library.removeprefix(EXPRESSIONS), entry.name) for entry in self.program.definitions
-        }
+        return {entry.slot: (entry.library.removeprefix(EXPRESSIONS), entry.name) for entry in self.program.definitions}
 
     def part(self, node: Typed, key: object) -> Callable[[Any], Any]:
         """The function of a part of a definition; made once for each key."""

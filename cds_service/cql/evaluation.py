@@ -43,7 +43,7 @@ class Evaluation:
         if parameters:
             self._overrides.update(self._bound(parameters))
         changed = compiled.dependents(self._overrides) if base is not None else None
-        self.run = Run(
+        self.run: Run = Run(
             compiled.program.slots, facts, compiled.terminology, base.run if base is not None else None, changed
         )
         for slot, value in self._overrides.items():
@@ -105,11 +105,9 @@ class Evaluation:
         frames = list(frames_below(run, entry.slot))
         names = self.compiled.names_by_slot()
         definitions = tuple(
-            (*key, plain(found, None)) for *key, found in known_values(run, frames, names)
+            (owner, define, plain(found, None)) for owner, define, found in known_values(run, frames, names)
         )
-        return Evidence(
-            plain(value, entry.type), resources_of(run, frames, value), definitions, searches_of(frames)
-        )  # type: ignore[arg-type]
+        return Evidence(plain(value, entry.type), resources_of(run, frames, value), definitions, searches_of(frames))
 
     def _traced_run(self) -> TracedRun:
         if self._traced is None:

@@ -33,7 +33,7 @@ class NoFacts:
         """Nothing."""
         return []
 
-    def resolve(self, reference: str) -> None:  # noqa: ARG002
+    def resolve(self, reference: str) -> None:
         """Nothing."""
 
 

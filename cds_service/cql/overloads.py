@@ -7,8 +7,17 @@ from dataclasses import dataclass, replace
 
 from cds_service.cql.operators.signatures import Signature
 from cds_service.cql.static_types import (
-    ANY, CODE, NULL, ChoiceOf, IntervalOf, ListOf, TupleOf, Type, Variable, has_error,
-)  # fmt: skip
+    ANY,
+    CODE,
+    NULL,
+    ChoiceOf,
+    IntervalOf,
+    ListOf,
+    TupleOf,
+    Type,
+    Variable,
+    has_error,
+)
 from cds_service.cql.type_relations import Conversion, Relations
 
 

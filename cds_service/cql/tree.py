@@ -15,6 +15,8 @@ from cds_service.cql.operators.signatures import Signature
 from cds_service.cql.static_types import Type, Typed
 from cds_service.cql.type_relations import Conversion
 
+Role = Literal["alias", "let", "operand", "this", "index", "total"]
+
 
 @dataclass(slots=True, eq=False)
 class Constant(Typed):
@@ -98,7 +100,7 @@ class Local(Typed):
     """An alias, a let, an operand of a function, `$this`, `$index` or `$total`; `name` is unique in its function."""
 
     name: str
-    kind: Literal["alias", "let", "operand", "this", "index", "total"]
+    kind: Role
 
 
 @dataclass(slots=True, eq=False)

@@ -10,10 +10,35 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cds_service.cql.static_types import (
-    ANY, BOOLEAN, CODE, CONCEPT, DATE, DATETIME, DECIMAL, ERROR, INTEGER, LONG, NULL, QUANTITY, RATIO, STRING,
-    SYSTEM_ELEMENTS, TIME, VALUE_SET, CODE_SYSTEM, VOCABULARY, ChoiceOf, IntervalOf, ListOf, Named, TupleOf, Type,
-    choice_of, fhir, has_error,
-)  # fmt: skip
+    ANY,
+    BOOLEAN,
+    CODE,
+    CODE_SYSTEM,
+    CONCEPT,
+    DATE,
+    DATETIME,
+    DECIMAL,
+    ERROR,
+    INTEGER,
+    LONG,
+    NULL,
+    QUANTITY,
+    RATIO,
+    STRING,
+    SYSTEM_ELEMENTS,
+    TIME,
+    VALUE_SET,
+    VOCABULARY,
+    ChoiceOf,
+    IntervalOf,
+    ListOf,
+    Named,
+    TupleOf,
+    Type,
+    choice_of,
+    fhir,
+    has_error,
+)
 from cds_service.fhir.model.types import Element, Model, TypeInfo
 
 

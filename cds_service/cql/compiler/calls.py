@@ -23,9 +23,26 @@ from cds_service.cql.semantic_errors import (
     meant,
 )
 from cds_service.cql.static_types import (
-    BOOLEAN, CODE, CODE_SYSTEM, CONCEPT, DATE, DATETIME, DECIMAL, ERROR, INTEGER, NULL, QUANTITY, RATIO, STRING, TIME,
-    VALUE_SET, IntervalOf, Type, Typed, has_error,
-)  # fmt: skip
+    BOOLEAN,
+    CODE,
+    CODE_SYSTEM,
+    CONCEPT,
+    DATE,
+    DATETIME,
+    DECIMAL,
+    ERROR,
+    INTEGER,
+    NULL,
+    QUANTITY,
+    RATIO,
+    STRING,
+    TIME,
+    VALUE_SET,
+    IntervalOf,
+    Type,
+    Typed,
+    has_error,
+)
 from cds_service.cql.tree import Constant, FirstKnown, Invoke
 from cds_service.errors import Span
 
@@ -135,9 +152,7 @@ def _invoke(scope: Scope, functions: list[FunctionEntry], arguments: list[Typed]
         )
     function = functions[int(match.signature.function)]
     result = scope.program.complete_function(function)
-    settled = tuple(
-        converted(argument, step) for argument, step in zip(arguments, match.conversions, strict=True)
-    )
+    settled = tuple(converted(argument, step) for argument, step in zip(arguments, match.conversions, strict=True))
     return Invoke(result, span, function, settled) if result != ERROR else Constant(ERROR, span, None)
 
 
@@ -237,13 +252,9 @@ def _helper(scope: Scope, node: nodes.MethodCall, arguments: list[Typed]) -> Typ
 def _to_interval(scope: Scope, argument: Typed, span: Span) -> Typed:
     kind = argument.type
     options = kind.options if hasattr(kind, "options") else (kind,)
-    intervals = [
-        system for system in map(scope.relations.systemized, options) if isinstance(system, IntervalOf)
-    ]
+    intervals = [system for system in map(scope.relations.systemized, options) if isinstance(system, IntervalOf)]
     if has_error(kind):
         return Constant(ERROR, span, None)
     if not intervals:
         raise TypeMismatch(f"A value of type {kind} does not become an interval.", where=span)
     return convert_to(scope, argument, intervals[0], "What ToInterval takes")
-
-

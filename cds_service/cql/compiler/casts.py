@@ -10,9 +10,24 @@ from cds_service.cql.compiler.type_names import named_type, type_of
 from cds_service.cql.operators.table import TABLE
 from cds_service.cql.semantic_errors import TypeMismatch, ValueNotAllowed
 from cds_service.cql.static_types import (
-    ANY, BOOLEAN, DATE, DATETIME, DECIMAL, INTEGER, LONG, NULL, QUANTITY, STRING, TIME, ChoiceOf, ListOf, Named, Type,
-    Typed, has_error,
-)  # fmt: skip
+    ANY,
+    BOOLEAN,
+    DATE,
+    DATETIME,
+    DECIMAL,
+    INTEGER,
+    LONG,
+    NULL,
+    QUANTITY,
+    STRING,
+    TIME,
+    ChoiceOf,
+    ListOf,
+    Named,
+    Type,
+    Typed,
+    has_error,
+)
 from cds_service.cql.tree import AsType, Constant, Converted, IsType
 from cds_service.cql.type_relations import Conversion
 from cds_service.errors import Span
@@ -77,7 +92,9 @@ def _may_be(scope: Scope, kind: Type, target: Type) -> bool:
     if kind in (ANY, NULL):
         return True
     if isinstance(kind, ChoiceOf):
-        return any(_may_be(scope, option, target) or scope.relations.is_subtype(option, target) for option in kind.options)
+        return any(
+            _may_be(scope, option, target) or scope.relations.is_subtype(option, target) for option in kind.options
+        )
     if isinstance(kind, ListOf) and isinstance(target, ListOf):
         return kind.element == target.element or _may_be(scope, kind.element, target.element)
     if isinstance(target, ChoiceOf):

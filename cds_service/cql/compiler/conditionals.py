@@ -31,7 +31,7 @@ def compile_case(node: nodes.Case, scope: Scope) -> Typed:
         ]
         return branching(scope, branches, otherwise, node.span)
     comparand = compile_expression(node.comparand, scope)
-    subject = scope.local("case", comparand.type, node, "let")
+    subject = scope.local("case", comparand.type, node.span, "let")
     branches = [
         (
             apply(scope, "Equal", (subject, compile_expression(item.when, scope)), item.span),

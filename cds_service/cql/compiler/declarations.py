@@ -105,11 +105,13 @@ class Declarations:
         if name in library.entries:
             first = library.entries[name].node.name_span
             error = DuplicateDefinition(
-                f'"{name}" is already declared in line {first.line}.', where=node.name_span, remedy="Rename one of them."
+                f'"{name}" is already declared in line {first.line}.',
+                where=node.name_span,
+                remedy="Rename one of them.",
             )
             self.program.problems.add(error)
             return
-        library.entries[name] = entry  # type: ignore[assignment]
+        library.entries[name] = entry
 
     def _using(self, library: LibraryScope, node: nodes.Using) -> None:
         if node.name == "System":
@@ -295,7 +297,7 @@ class Declarations:
             return
         names = []
         for (name, kind), operand in zip(entry.operands, entry.node.operands, strict=True):
-            names.append((name, scope.local(name, kind, operand, "operand")))
+            names.append((name, scope.local(name, kind, operand.span, "operand")))
         entry.locals = tuple(local for _, local in names)
         body = compile_expression(entry.node.body, scope.with_names(names))
         if entry.node.returns is not None:
@@ -315,5 +317,3 @@ class Declarations:
 def _fits(wanted: str, found: str) -> bool:
     """Whether a version is the wanted one: equal, or more precise."""
     return found == wanted or found.startswith(f"{wanted}.")
-
-

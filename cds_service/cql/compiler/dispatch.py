@@ -12,7 +12,7 @@ from cds_service.cql.tree import Constant
 
 
 @singledispatch
-def compile_node(node: nodes.Node, scope: Scope) -> Typed:
+def compile_node(node: nodes.Node, scope: Scope) -> Typed:  # noqa: ARG001 - the chapters use it
     """The meaning of a node; the chapters register one function per kind of node."""
     raise UnsupportedSyntax(f"{type(node).__name__} is not supported here.", where=node.span)
 

@@ -6,8 +6,20 @@ from cds_service.cql.compiler.application import converted
 from cds_service.cql.compiler.scope import Scope
 from cds_service.cql.semantic_errors import UnknownElement, meant
 from cds_service.cql.static_types import (
-    INTEGER, ChoiceOf, IntervalOf, ListOf, Named, NULL, TupleOf, Type, Typed, ANY, choice_of, fhir, has_error,
-)  # fmt: skip
+    ANY,
+    INTEGER,
+    NULL,
+    ChoiceOf,
+    IntervalOf,
+    ListOf,
+    Named,
+    TupleOf,
+    Type,
+    Typed,
+    choice_of,
+    fhir,
+    has_error,
+)
 from cds_service.cql.tree import AsType, ChoiceElement, Constant, Converted, Element, Iteration, Local, Part
 from cds_service.cql.type_relations import Conversion
 from cds_service.errors import Span
@@ -37,20 +49,11 @@ def element_of(scope: Scope, operand: Typed, name: str, span: Span) -> Typed:
 def _of_members(scope: Scope, operand: Typed, member: Type, name: str, span: Span) -> Typed:
     if isinstance(member, Named) and member.namespace == "FHIR" and not scope.relations.is_primitive(member):
         return _of_fhir(scope, operand, member, name, span)
-    this = scope.local("this", member, _Place(span), "this")
-    index = scope.local("index", INTEGER, _Place(span), "index")
+    this = scope.local("this", member, span, "this")
+    index = scope.local("index", INTEGER, span, "index")
     body = element_of(scope, this, name, span)
     inner = body.type.element if isinstance(body.type, ListOf) else body.type
     return Iteration(ListOf(inner), span, "select", operand, this, index, body)
-
-
-class _Place:
-    """A stand-in for a syntax node where only the place counts."""
-
-    __slots__ = ("span",)
-
-    def __init__(self, span: Span) -> None:
-        self.span = span
 
 
 def _of_fhir(scope: Scope, operand: Typed, kind: Named, name: str, span: Span) -> Typed:
@@ -87,19 +90,9 @@ def _of_primitive(scope: Scope, operand: Typed, kind: Named, name: str, span: Sp
             if step is not None:
                 made = converted(operand, step)
                 return made if made is not operand else _renamed(operand, system[0])
-    if name in ("extension", "id") and isinstance(operand, Element) and not operand.is_list:
-        if len(operand.attributes) == 1 and not isinstance(operand.operand.type, ListOf):
-            companion = Element(
-                fhir("Element"),
-                span,
-                operand.operand,
-                operand.owner,
-                f"_{operand.name}",
-                ((fhir("Element"), f"_{operand.attributes[0][1]}"),),
-                is_list=False,
-            )
-            return _of_fhir(scope, companion, fhir("Element"), name, span)
     if name in ("extension", "id"):
+        if isinstance(operand, Element) and _is_single(operand):
+            return _of_fhir(scope, _companion(operand, span), fhir("Element"), name, span)
         raise UnknownElement(
             f"{name} of a {kind} can only be read where the element is named.",
             where=span,
@@ -108,13 +101,25 @@ def _of_primitive(scope: Scope, operand: Typed, kind: Named, name: str, span: Sp
     raise _unknown(scope, kind, name, span)
 
 
+def _is_single(operand: Element) -> bool:
+    """Whether the operand is one attribute of one value."""
+    return not operand.is_list and len(operand.attributes) == 1 and not isinstance(operand.operand.type, ListOf)
+
+
+def _companion(operand: Element, span: Span) -> Element:
+    """What stands beside a primitive: its id and its extensions."""
+    kind, attribute = fhir("Element"), operand.attributes[0][1]
+    name = f"_{operand.name}"
+    return Element(kind, span, operand.operand, operand.owner, name, ((kind, f"_{attribute}"),), is_list=False)
+
+
 def _renamed(operand: Typed, kind: Type) -> Typed:
     """The same value, known to be of the System type that its FHIR type wraps."""
     return Converted(kind, operand.span, operand, Conversion("same", 0.0, kind))
 
 
 def _of_choice(scope: Scope, operand: Typed, kind: ChoiceOf, name: str, span: Span) -> Typed:
-    subject = operand if isinstance(operand, Local) else scope.local("choice", kind, _Place(span), "let")
+    subject = operand if isinstance(operand, Local) else scope.local("choice", kind, span, "let")
     variants = []
     for option in kind.options:
         if name in scope.relations.elements(option) or (name == "value" and scope.relations.is_primitive(option)):

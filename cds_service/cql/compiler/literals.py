@@ -9,8 +9,19 @@ from cds_service.cql.compiler.dispatch import compile_node
 from cds_service.cql.compiler.scope import Scope
 from cds_service.cql.semantic_errors import ValueNotAllowed
 from cds_service.cql.static_types import (
-    BOOLEAN, DATE, DATETIME, DECIMAL, INTEGER, LONG, NULL, QUANTITY, RATIO, STRING, TIME, Type,
-)  # fmt: skip
+    BOOLEAN,
+    DATE,
+    DATETIME,
+    DECIMAL,
+    INTEGER,
+    LONG,
+    NULL,
+    QUANTITY,
+    RATIO,
+    STRING,
+    TIME,
+    Type,
+)
 from cds_service.cql.tree import Constant
 from cds_service.errors import EvaluationError
 from cds_service.values import date_texts, decimals, units

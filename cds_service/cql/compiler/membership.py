@@ -6,8 +6,18 @@ from cds_service.cql.compiler.application import converted
 from cds_service.cql.compiler.scope import Scope
 from cds_service.cql.semantic_errors import TypeMismatch
 from cds_service.cql.static_types import (
-    BOOLEAN, CODE, CONCEPT, NULL, STRING, ChoiceOf, ListOf, Named, Type, Typed, has_error,
-)  # fmt: skip
+    BOOLEAN,
+    CODE,
+    CONCEPT,
+    NULL,
+    STRING,
+    ChoiceOf,
+    ListOf,
+    Named,
+    Type,
+    Typed,
+    has_error,
+)
 from cds_service.cql.tree import Constant, Membership, ValueSetValue
 from cds_service.errors import Span
 

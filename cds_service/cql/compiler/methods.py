@@ -14,9 +14,17 @@ from cds_service.cql.compiler.type_names import named_type
 from cds_service.cql.operators.signatures import Signature
 from cds_service.cql.semantic_errors import TypeMismatch
 from cds_service.cql.static_types import (
-    ANY, BOOLEAN, INTEGER, STRING, IntervalOf, ListOf, Type, Typed, fhir,
-)  # fmt: skip
-from cds_service.cql.tree import Apply, Constant, IsType, Iteration
+    ANY,
+    BOOLEAN,
+    INTEGER,
+    STRING,
+    IntervalOf,
+    ListOf,
+    Type,
+    Typed,
+    fhir,
+)
+from cds_service.cql.tree import Apply, Constant, IsType, Iteration, Local
 from cds_service.errors import Span
 
 # Method -> operator that takes the source as its first operand.
@@ -125,22 +133,13 @@ def _resolve(scope: Scope, source: Typed, span: Span) -> Typed:
 
 def _extension(scope: Scope, source: Typed, url: Typed, span: Span) -> Typed:
     extensions = element_of(scope, source, "extension", span)
-    this, index = scope.local("this", fhir("Extension"), _At(span), "this"), _index(scope, span)
+    this, index = scope.local("this", fhir("Extension"), span, "this"), _index(scope, span)
     body = apply(scope, "Equal", (element_of(scope, this, "url", span), url), span)
     return Iteration(ListOf(fhir("Extension")), span, "where", extensions, this, index, body)
 
 
-class _At:
-    """A stand-in for a syntax node where only the place counts."""
-
-    __slots__ = ("span",)
-
-    def __init__(self, span: Span) -> None:
-        self.span = span
-
-
-def _index(scope: Scope, span: Span) -> Typed:
-    return scope.local("index", INTEGER, _At(span), "index")
+def _index(scope: Scope, span: Span) -> Local:
+    return scope.local("index", INTEGER, span, "index")
 
 
 def _iteration(scope: Scope, source: Typed, node: nodes.MethodCall) -> Typed:
@@ -149,8 +148,8 @@ def _iteration(scope: Scope, source: Typed, node: nodes.MethodCall) -> Typed:
     if not isinstance(source.type, ListOf):
         source = apply(scope, "ToList", (source,), source.span)
     element: Type = source.type.element if isinstance(source.type, ListOf) else ANY
-    this = scope.local("this", element, node, "this")
-    index = scope.local("index", INTEGER, node, "index")
+    this = scope.local("this", element, node.span, "this")
+    index = scope.local("index", INTEGER, node.span, "index")
     inner = scope.with_this(this, index)
     if node.name in ("where", "all", "exists"):
         inner = inner.with_element(this)
@@ -180,6 +179,6 @@ def _typing(scope: Scope, source: Typed, node: nodes.MethodCall) -> Typed:
         return cast(scope, source, kind, node.span, strict=False)
     if not isinstance(source.type, ListOf):
         raise TypeMismatch("ofType is a method of lists.", where=node.span)
-    this = scope.local("this", source.type.element, node, "this")
+    this = scope.local("this", source.type.element, node.span, "this")
     body = cast(scope, this, kind, node.span, strict=False)
     return Iteration(ListOf(kind), node.span, "select", source, this, _index(scope, node.span), body)

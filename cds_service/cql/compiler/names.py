@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cds_service.cql import nodes
 from cds_service.cql.compiler.dispatch import compile_expression, compile_node
+from cds_service.cql.compiler.elements import element_of
 from cds_service.cql.compiler.scope import LibraryScope, Scope
 from cds_service.cql.entries import (
     CodeEntry,
@@ -16,11 +17,18 @@ from cds_service.cql.entries import (
     UsingEntry,
     ValueSetEntry,
 )
-from cds_service.cql.compiler.elements import element_of
 from cds_service.cql.semantic_errors import PrivateDefinition, SemanticError, UnknownName, meant
 from cds_service.cql.static_types import (
-    CODE, CODE_SYSTEM, CONCEPT, ERROR, INTEGER, VALUE_SET, ListOf, Named, Typed,
-)  # fmt: skip
+    CODE,
+    CODE_SYSTEM,
+    CONCEPT,
+    ERROR,
+    INTEGER,
+    VALUE_SET,
+    ListOf,
+    Named,
+    Typed,
+)
 from cds_service.cql.tree import Constant, ContextValue, DefinitionValue, ParameterValue, ValueSetValue
 from cds_service.errors import Span
 

@@ -10,8 +10,17 @@ from cds_service.cql.compiler.scope import Scope
 from cds_service.cql.operators.table import TABLE
 from cds_service.cql.semantic_errors import TypeMismatch
 from cds_service.cql.static_types import (
-    BOOLEAN, CODE_SYSTEM, INTEGER, LONG, VALUE_SET, VOCABULARY, ListOf, Typed, choice_of, has_error,
-)  # fmt: skip
+    BOOLEAN,
+    CODE_SYSTEM,
+    INTEGER,
+    LONG,
+    VALUE_SET,
+    VOCABULARY,
+    ListOf,
+    Typed,
+    choice_of,
+    has_error,
+)
 from cds_service.cql.tree import Apply, Bound, Constant, Logical
 from cds_service.errors import Span
 from cds_service.values.longs import Long
@@ -45,9 +54,7 @@ def compile_binary(node: nodes.Binary, scope: Scope) -> Typed:
     return binary(scope, node.operator, left, right, node.span, node.precision)
 
 
-def binary(
-    scope: Scope, operator: str, left: Typed, right: Typed, span: Span, precision: str | None = None
-) -> Typed:
+def binary(scope: Scope, operator: str, left: Typed, right: Typed, span: Span, precision: str | None = None) -> Typed:
     """The operator between two operands that are already compiled."""
     if operator in _LOGICAL:
         return logical(scope, operator, left, right, span)
@@ -96,7 +103,7 @@ def union(scope: Scope, left: Typed, right: Typed, span: Span) -> Typed:
 def compile_between(node: nodes.Between, scope: Scope) -> Typed:
     operand = compile_expression(node.operand, scope)
     low, high = compile_expression(node.low, scope), compile_expression(node.high, scope)
-    subject = scope.local("between", operand.type, node, "let")
+    subject = scope.local("between", operand.type, node.span, "let")
     names = ("Greater", "Less") if node.proper else ("GreaterOrEqual", "LessOrEqual")
     try:
         above = apply(scope, names[0], (subject, low), node.span)

@@ -97,9 +97,7 @@ def build_program(
     return program, declarations
 
 
-def _enter_expressions(
-    program: Program, declarations: Declarations, expressions: Iterable[InlineExpression]
-) -> None:
+def _enter_expressions(program: Program, declarations: Declarations, expressions: Iterable[InlineExpression]) -> None:
     """Each expression becomes a definition of a library of its own, one for each library that it looks into."""
     for expression in expressions:
         home = program.libraries.get(expression.library) if expression.library else None

@@ -8,8 +8,16 @@ from cds_service.cql.compiler.dispatch import compile_expression, compile_node
 from cds_service.cql.compiler.scope import Scope
 from cds_service.cql.semantic_errors import DuplicateDefinition, TypeMismatch
 from cds_service.cql.static_types import (
-    CODE, NULL, VALUE_SET, ChoiceOf, ListOf, TupleOf, Type, Typed, has_error,
-)  # fmt: skip
+    CODE,
+    NULL,
+    VALUE_SET,
+    ChoiceOf,
+    ListOf,
+    TupleOf,
+    Type,
+    Typed,
+    has_error,
+)
 from cds_service.cql.tree import (
     Aggregation,
     Constant,
@@ -32,7 +40,7 @@ def compile_query(node: nodes.Query, scope: Scope) -> Typed:
     lets: list[tuple[Local, Typed]] = []
     for let in node.lets:
         value = compile_expression(let.value, inner)
-        local = scope.local(let.name, value.type, let, "let")
+        local = scope.local(let.name, value.type, let.span, "let")
         lets.append((local, value))
         inner = inner.with_names([(let.name, local)])
     relationships = tuple(_relationship(relationship, inner) for relationship in node.relationships)
@@ -42,8 +50,8 @@ def compile_query(node: nodes.Query, scope: Scope) -> Typed:
     many = any(source.is_list for source in sources)
     aggregate = _aggregate(node.aggregate, inner, scope) if node.aggregate is not None else None
     returning, distinct, element = _result(node, inner, tuple(sources), scope)
-    this = scope.local("row", element, node, "this") if node.sort else None
-    sort = tuple(_key(item, scope, this, element) for item in node.sort) if this is not None else ()
+    this = scope.local("row", element, node.span, "this") if node.sort else None
+    sort = tuple(_key(item, scope, this) for item in node.sort) if this is not None else ()
     kind: Type = aggregate.value.type if aggregate is not None else ListOf(element) if many else element
     if any(has_error(source.value.type) for source in sources):
         return Constant(ListOf(element) if many and aggregate is None else kind, node.span, None)
@@ -56,7 +64,7 @@ def _source(written: nodes.AliasedSource, scope: Scope, before: list[Local]) -> 
     value = compile_expression(written.source, scope)
     value, many = as_source(scope, value)
     element = value.type.element if isinstance(value.type, ListOf) else value.type
-    alias = scope.local(written.alias, element, written, "alias")
+    alias = scope.local(written.alias, element, written.span, "alias")
     if any(scope.names.get(written.alias) is known for known in before):
         raise DuplicateDefinition(f'The query has two sources called "{written.alias}".', where=written.span)
     return Source(alias, value, many), scope.with_names([(written.alias, alias)])
@@ -80,15 +88,13 @@ def _relationship(node: nodes.With, scope: Scope) -> Relationship:
 
 
 def _aggregate(node: nodes.Aggregate, inner: Scope, outer: Scope) -> Aggregation:
-    initial = (
-        compile_expression(node.initial, outer) if node.initial is not None else Constant(NULL, node.span, None)
-    )
-    accumulator = outer.local(node.accumulator, initial.type, node, "let")
+    initial = compile_expression(node.initial, outer) if node.initial is not None else Constant(NULL, node.span, None)
+    accumulator = outer.local(node.accumulator, initial.type, node.span, "let")
     value = compile_expression(node.value, inner.with_names([(node.accumulator, accumulator)]).with_total(accumulator))
     target = outer.relations.joined([initial.type, value.type])
     if target != initial.type:
         # The accumulator takes the type of what it becomes: compile the step again with that.
-        accumulator = outer.local(node.accumulator, target, node, "let")
+        accumulator = outer.local(node.accumulator, target, node.span, "let")
         scope = inner.with_names([(node.accumulator, accumulator)]).with_total(accumulator)
         value = compile_expression(node.value, scope)
         step = outer.relations.conversion(initial.type, target)
@@ -105,16 +111,14 @@ def _result(
         return value, node.returning.distinct, value.type
     if len(sources) == 1:
         return None, False, sources[0].alias.type
-    pairs = [
-        (written.alias, source.alias) for written, source in zip(node.sources, sources, strict=True)
-    ]
+    pairs = [(written.alias, source.alias) for written, source in zip(node.sources, sources, strict=True)]
     kind = TupleOf.of((name, alias.type) for name, alias in pairs)
     resources = all(scope.relations.is_resource(source.alias.type) for source in sources)
     # Rows of different resources are never doubles of each other.
     return TupleValue(kind, node.span, tuple(pairs)), not resources, kind
 
 
-def _key(item: nodes.SortItem, scope: Scope, this: Local, element: Type) -> SortKey:
+def _key(item: nodes.SortItem, scope: Scope, this: Local) -> SortKey:
     key = this if item.key is None else compile_expression(item.key, scope.with_element(this))
     if not scope.relations.is_ordered(key.type) and not has_error(key.type):
         place = item.span if item.key is None else item.key.span
@@ -134,8 +138,6 @@ def _key(item: nodes.SortItem, scope: Scope, this: Local, element: Type) -> Sort
 def _ordered_type(scope: Scope, kind: Type) -> Type:
     """What is compared for a key of this type: the System value behind it."""
     if isinstance(kind, ChoiceOf):
-        ordered = [
-            scope.relations.systemized(option) for option in kind.options if scope.relations.is_ordered(option)
-        ]
+        ordered = [scope.relations.systemized(option) for option in kind.options if scope.relations.is_ordered(option)]
         return ordered[0] if len(set(ordered)) == 1 else kind
     return scope.relations.systemized(kind)

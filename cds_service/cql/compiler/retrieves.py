@@ -10,8 +10,18 @@ from cds_service.cql.compiler.scope import Scope
 from cds_service.cql.compiler.type_names import named_type
 from cds_service.cql.semantic_errors import TypeMismatch, UnknownElement, UnknownType, UnsupportedSyntax, meant
 from cds_service.cql.static_types import (
-    CODE, CONCEPT, STRING, VALUE_SET, CODE_SYSTEM, ListOf, Named, Type, Typed, fhir, has_error,
-)  # fmt: skip
+    CODE,
+    CODE_SYSTEM,
+    CONCEPT,
+    STRING,
+    VALUE_SET,
+    ListOf,
+    Named,
+    Type,
+    Typed,
+    fhir,
+    has_error,
+)
 from cds_service.cql.tree import Constant, ListValue, RetrieveValue, ValueSetValue
 from cds_service.values.codes import Code
 

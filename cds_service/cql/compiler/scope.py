@@ -17,8 +17,9 @@ from cds_service.cql.entries import (
 )
 from cds_service.cql.semantic_errors import Problems
 from cds_service.cql.static_types import Named, Type, Typed
-from cds_service.cql.tree import Local
+from cds_service.cql.tree import Local, Role
 from cds_service.cql.type_relations import Relations
+from cds_service.errors import Span
 
 
 class ValueSetMembers(Protocol):
@@ -96,11 +97,11 @@ class Scope:
         """Where mistakes are collected."""
         return self.program.problems
 
-    def local(self, name: str, kind: Type, node: nodes.Node, role: str) -> Local:
+    def local(self, name: str, kind: Type, span: Span, role: Role) -> Local:
         """A new local value with a name of its own in the code to come."""
         self.program.locals += 1
         plain = "".join(sign if sign.isalnum() and sign.isascii() else "_" for sign in name)[:20]
-        return Local(kind, node.span, f"{plain}_{self.program.locals}", role)  # type: ignore[arg-type]
+        return Local(kind, span, f"{plain}_{self.program.locals}", role)
 
     def with_names(self, names: Iterable[tuple[str, Typed]]) -> Scope:
         """This scope with further local names."""

@@ -17,9 +17,20 @@ from cds_service.cql.semantic_errors import (
     meant,
 )
 from cds_service.cql.static_types import (
-    ANY, CODE, CODE_SYSTEM, CONCEPT, ERROR, NULL, IntervalOf, ListOf, Named, TupleOf, Type, Typed,
+    ANY,
+    CODE,
+    CODE_SYSTEM,
+    CONCEPT,
+    ERROR,
+    NULL,
+    IntervalOf,
+    ListOf,
+    Named,
+    TupleOf,
+    Type,
+    Typed,
     has_error,
-)  # fmt: skip
+)
 from cds_service.cql.tree import Constant, InstanceValue, IntervalValue, ListValue, TupleValue
 from cds_service.errors import EvaluationError, Span
 from cds_service.values import interval_bounds
@@ -66,9 +77,7 @@ def compile_interval(node: nodes.IntervalSelector, scope: Scope) -> Typed:
     return interval_of(scope, low, high, node.low_closed, node.high_closed, node.span)
 
 
-def interval_of(
-    scope: Scope, low: Typed, high: Typed, low_closed: bool, high_closed: bool, span: Span
-) -> Typed:
+def interval_of(scope: Scope, low: Typed, high: Typed, low_closed: bool, high_closed: bool, span: Span) -> Typed:
     """The interval between two ends, which are brought to one type of point."""
     relations = scope.relations
     kinds = (relations.systemized(low.type), relations.systemized(high.type))
@@ -169,5 +178,3 @@ def _constant(kind: Named, values: dict[str, object]) -> tuple[bool, object]:
     if kind.namespace != "System" or kind.name not in SYSTEM_SELECTORS:
         return False, None
     return True, SYSTEM_SELECTORS[kind.name](**values)
-
-

@@ -26,7 +26,7 @@ def compile_offset(node: nodes.OffsetTiming, scope: Scope) -> Typed:
     left = _point(scope, compile_expression(node.left, scope), "End" if before else "Start")
     whole = _point(scope, compile_expression(node.right, scope), "Start" if before else "End")
     distance = Constant(QUANTITY, node.offset.span, quantity_of(node.offset))
-    right = scope.local("anchor", scope.relations.systemized(whole.type), node, "let")
+    right = scope.local("anchor", scope.relations.systemized(whole.type), node.span, "let")
     shifted = apply(scope, "Subtract" if before else "Add", (right, distance), node.span)
     if node.bound == "exactly":
         body = apply(scope, "SameAs", (left, shifted), node.span, node.precision)
@@ -47,7 +47,7 @@ def compile_offset(node: nodes.OffsetTiming, scope: Scope) -> Typed:
 def compile_within(node: nodes.Within, scope: Scope) -> Typed:
     left = compile_expression(node.left, scope)
     whole = compile_expression(node.right, scope)
-    right = scope.local("anchor", scope.relations.systemized(whole.type), node, "let")
+    right = scope.local("anchor", scope.relations.systemized(whole.type), node.span, "let")
     distance = Constant(QUANTITY, node.distance.span, quantity_of(node.distance))
     low = apply(scope, "Subtract", (_point(scope, right, "Start"), distance), node.span)
     high = apply(scope, "Add", (_point(scope, right, "End"), distance), node.span)

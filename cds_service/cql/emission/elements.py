@@ -195,8 +195,8 @@ def convert(value: Py, conversion: Conversion, writer: Writer, kind: Type) -> Py
         return value
     if step in ("tag", "tag-list"):
         helper = module.named("tag", primitives.tag) if step == "tag" else module.named("tag_all", primitives.tag_all)
-        name = kind.element if isinstance(kind, ListOf) else kind
-        return Py(f"{helper}({value.text}, {name.name!r})", value.nullable)  # type: ignore[attr-defined]
+        inner = kind.element if isinstance(kind, ListOf) else kind
+        return Py(f"{helper}({value.text}, {inner.name!r})", value.nullable)  # type: ignore[attr-defined]
     if step == "narrow":
         helper = module.named("cast_to", cast_to)
         return Py(f"{helper}({value.text}, {test_of(conversion.target, writer)}, False, '')")

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from cds_service.cql.static_types import BOOLEAN, DECIMAL, INTEGER, LONG, STRING, ListOf, Typed
 from cds_service.cql.tree import (
-    Apply, AsType, Constant, Converted, DefinitionValue, Element, InstanceValue, IntervalValue,
-    Invoke, ListValue, ParameterValue, QueryValue, RetrieveValue, children,
-)  # fmt: skip
+    Apply,
+    AsType,
+    Constant,
+    Converted,
+    DefinitionValue,
+    Element,
+    InstanceValue,
+    IntervalValue,
+    Invoke,
+    ListValue,
+    ParameterValue,
+    QueryValue,
+    RetrieveValue,
+    children,
+)
 from cds_service.cql.type_relations import Conversion, Relations
 
 
@@ -78,8 +90,10 @@ def is_dense(node: Typed, relations: Relations) -> bool:
         kind = node.type.element if isinstance(node.type, ListOf) else node.type
         return not relations.is_primitive(kind)
     if isinstance(node, QueryValue):
-        return node.returning is None and node.aggregate is None and all(
-            is_dense(source.value, relations) for source in node.sources
+        return (
+            node.returning is None
+            and node.aggregate is None
+            and all(is_dense(source.value, relations) for source in node.sources)
         )
     if isinstance(node, DefinitionValue):
         return node.definition.body is not None and is_dense(node.definition.body, relations)
@@ -94,5 +108,3 @@ def is_dense(node: Typed, relations: Relations) -> bool:
     if isinstance(node, ListValue):
         return all(isinstance(element, Constant) and element.value is not None for element in node.elements)
     return False
-
-

@@ -63,7 +63,10 @@ def _remembered(name: str, slot: int, node: Typed, title: str, module: Module) -
         ]
     else:
         lines += [f"    if value is not {unset}:", "        return value"]
-    lines += [f"    if run.base is not None and not run.changed[{slot}]:", f"        return run.from_base({slot}, {name})"]
+    lines += [
+        f"    if run.base is not None and not run.changed[{slot}]:",
+        f"        return run.from_base({slot}, {name})",
+    ]
     if module.safety.may_fail(node):
         lines += ["    try:", writer.text(), f"        value = {value.text}"]
         lines += ["    except EvaluationError as error:", f"        memory[{slot}] = Failed(error)", "        raise"]

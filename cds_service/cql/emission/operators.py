@@ -146,5 +146,3 @@ def test_apply(node: Apply, writer: Writer) -> str:
             return f"{left.text} == {right.text}"
         return _strict(left, right, "==", writer).text
     return emit_apply(node, writer).text
-
-

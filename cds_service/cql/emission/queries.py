@@ -26,7 +26,7 @@ def emit_query(node: QueryValue, writer: Writer) -> Py:
     result = writer.fresh("rows")
     writer.emit(f"{result} = []")
     nullable = _rows(node, writer, lambda value: writer.emit(f"{result}.append({value.text})"))
-    if node.distinct and node.returning is not None or node.distinct and len(node.sources) > 1:
+    if (node.distinct and node.returning is not None) or (node.distinct and len(node.sources) > 1):
         helper = _distinct(node, writer)
         writer.emit(f"{result} = {helper}({result})")
     if node.sort:
@@ -90,10 +90,7 @@ def _row(node: QueryValue, writer: Writer, stack: ExitStack, consume: Consumer) 
         stack.enter_context(writer.block(f"if {test}:"))
     elif traced and (node.lets or node.relationships):
         writer.emit("run.speak()")
-    if node.returning is not None:
-        value_of_row = emit(node.returning, writer)
-    else:
-        value_of_row = emit(node.sources[0].alias, writer)
+    value_of_row = emit(node.returning or node.sources[0].alias, writer)
     if traced:
         value_of_row = _attached(node, value_of_row, [name for name in partners if name is not None], writer)
     consume(value_of_row)
@@ -103,7 +100,9 @@ def _attached(node: QueryValue, value: Py, partners: list[str], writer: Writer) 
     """The value of a row, with the resources that the row consists of noted as what it rests on."""
     rows = list(partners)
     if not _gives_resources(node, writer) or node.aggregate is not None:
-        rows += [source.alias.name for source in node.sources if holds_resources(source.alias.type, writer.module.relations)]
+        rows += [
+            source.alias.name for source in node.sources if holds_resources(source.alias.type, writer.module.relations)
+        ]
     if not rows:
         return value
     return Py(f"run.attach({value.text}, {', '.join(rows)})", value.nullable)

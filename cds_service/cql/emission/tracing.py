@@ -8,8 +8,16 @@ from typing import Any
 
 from cds_service.cql.static_types import ListOf, TupleOf, Type, Typed
 from cds_service.cql.tree import (
-    Aggregation, Bound, Element, Invoke, Noted, QueryValue, Relationship, SortKey, Source,
-)  # fmt: skip
+    Aggregation,
+    Bound,
+    Element,
+    Invoke,
+    Noted,
+    QueryValue,
+    Relationship,
+    SortKey,
+    Source,
+)
 from cds_service.cql.type_relations import Relations
 
 
@@ -27,18 +35,25 @@ def holds_resources(kind: Type, relations: Relations) -> bool:
 
 
 def _copied(value: Any, parent: Any, relations: Relations) -> Any:
-    if isinstance(value, Typed | Source | Relationship | Aggregation | SortKey):
-        made = copy.copy(value)
-        for field in fields(value):
-            inner = getattr(value, field.name)
-            setattr(made, field.name, _copied(inner, value, relations))
-        if isinstance(value, Typed) and value is not parent and _is_consumed(value, parent, relations):
+    if isinstance(value, Typed):
+        made = _with_copies(value, relations)
+        if value is not parent and _is_consumed(value, parent, relations):
             element = parent.name if isinstance(parent, Element) else None
             return Noted(value.type, value.span, made, element)
         return made
+    if isinstance(value, Source | Relationship | Aggregation | SortKey):
+        return _with_copies(value, relations)
     if isinstance(value, tuple):
         return tuple(_copied(item, parent, relations) for item in value)
     return value
+
+
+def _with_copies(value: Any, relations: Relations) -> Any:
+    """A copy of a node whose parts are copies too."""
+    made = copy.copy(value)
+    for field in fields(value):
+        setattr(made, field.name, _copied(getattr(value, field.name), value, relations))
+    return made
 
 
 def _is_consumed(value: Typed, parent: Any, relations: Relations) -> bool:

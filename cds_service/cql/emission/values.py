@@ -4,14 +4,30 @@ from __future__ import annotations
 
 from cds_service.cql.emission.dispatch import emit
 from cds_service.cql.emission.writer import Py, Writer, is_simple
+from cds_service.cql.entries import ValueSetEntry
 from cds_service.cql.runtime import instances, vocabularies
 from cds_service.cql.runtime.structures import SYSTEM_SELECTORS
 from cds_service.cql.static_types import ListOf, Named
 from cds_service.cql.tree import (
-    Apply, Bound, Constant, ContextValue, DefinitionValue, InstanceValue, IntervalValue, Invoke, ListValue, Local,
-    Membership, Noted, ParameterValue, Part, QueryValue, RetrieveValue, TupleValue, ValueSetValue,
-)  # fmt: skip
-from cds_service.cql.entries import ValueSetEntry
+    Apply,
+    Bound,
+    Constant,
+    ContextValue,
+    DefinitionValue,
+    InstanceValue,
+    IntervalValue,
+    Invoke,
+    ListValue,
+    Local,
+    Membership,
+    Noted,
+    ParameterValue,
+    Part,
+    QueryValue,
+    RetrieveValue,
+    TupleValue,
+    ValueSetValue,
+)
 from cds_service.values import interval_bounds
 from cds_service.values.tuples import Tuple
 
@@ -71,7 +87,7 @@ def emit_parameter(node: ParameterValue, writer: Writer) -> Py:
 
 
 @emit.register
-def emit_context(node: ContextValue, writer: Writer) -> Py:
+def emit_context(node: ContextValue, writer: Writer) -> Py:  # noqa: ARG001 - every chapter has this form
     if node.context == "Patient":
         return Py("run.patient")
     return Py(f"run.subject({node.context!r})")
@@ -178,5 +194,3 @@ def emit_retrieve(node: RetrieveValue, writer: Writer) -> Py:
         searched = node.value_set.value.id if node.value_set is not None else None
         text = f"run.searched({node.resource!r}, {node.code_path!r}, {searched!r}, {text})"
     return Py(text, nullable=False)
-
-

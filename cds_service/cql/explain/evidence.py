@@ -69,9 +69,7 @@ def resources_of(run: TracedRun, frames: list[Frame], value: Any) -> tuple[Resou
         if element is None and identity in named:
             continue
         reference = run.facts.reference_to(resource)
-        found.setdefault(
-            (reference, element), ResourceEvidence(reference, element, effective_of(resource))
-        )
+        found.setdefault((reference, element), ResourceEvidence(reference, element, effective_of(resource)))
     return tuple(found.values())
 
 
@@ -80,7 +78,9 @@ def searches_of(frames: list[Frame]) -> tuple[Search, ...]:
     return tuple(dict.fromkeys(Search(*search) for frame in frames for search in frame.searches))
 
 
-def known_values(run: TracedRun, frames: list[Frame], names: dict[int, tuple[str, str]]) -> Iterator[tuple[str, str, Any]]:
+def known_values(
+    run: TracedRun, frames: list[Frame], names: dict[int, tuple[str, str]]
+) -> Iterator[tuple[str, str, Any]]:
     """The definitions behind the frames with their values; parameters and failures are left out."""
     slots: dict[int, None] = {}
     for frame in frames:

@@ -12,9 +12,21 @@ from cds_service.cql.entries import DefinitionEntry, FunctionEntry
 from cds_service.cql.explain.reach import reached
 from cds_service.cql.static_types import BOOLEAN, Typed
 from cds_service.cql.tree import (
-    Apply, Bound, Conditional, Constant, DefinitionValue, FirstKnown, Invoke, IntervalValue, ListValue, Local, Logical,
-    TupleValue, children, walk,
-)  # fmt: skip
+    Apply,
+    Bound,
+    Conditional,
+    Constant,
+    DefinitionValue,
+    FirstKnown,
+    IntervalValue,
+    Invoke,
+    ListValue,
+    Local,
+    Logical,
+    TupleValue,
+    children,
+    walk,
+)
 from cds_service.errors import EvaluationError
 from cds_service.values import logic
 

@@ -67,7 +67,8 @@ class Reach:
         """For every place of memory whether its value may differ when this one changes."""
         flags = bytearray(self._program.slots)
         flags[slot] = 1
-        for entry in (*self._program.definitions, *self._program.parameters):
+        declared: list[DefinitionEntry | ParameterEntry] = [*self._program.definitions, *self._program.parameters]
+        for entry in declared:
             if slot in self.slots(entry):
                 flags[entry.slot] = 1
         return flags

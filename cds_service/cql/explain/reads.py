@@ -65,9 +65,8 @@ class _Collector:
             self._apply(node)
         elif isinstance(node, ParameterValue):
             self._parameter(node.type)
-        elif isinstance(node, AsType) and isinstance(node.type, Named) and node.type.namespace == "FHIR":
-            if self.relations.is_resource(node.type):
-                self.add(node.type.name)
+        elif isinstance(node, AsType) and isinstance(node.type, Named) and self.relations.is_resource(node.type):
+            self.add(node.type.name)
 
     def _retrieve(self, node: RetrieveValue) -> None:
         self.add(node.resource, *date_elements(self.relations, node.resource))
@@ -86,9 +85,7 @@ class _Collector:
                 kind = argument.type.element if isinstance(argument.type, ListOf) else argument.type
                 if kind == ANY and hasattr(argument, "operand"):
                     self.escape(argument.operand.type)
-                elif not self.relations.is_resource(kind):
-                    self.escape(argument.type)
-                elif name in ("Children", "Descendents"):
+                elif not self.relations.is_resource(kind) or name in ("Children", "Descendents"):
                     self.escape(argument.type)
 
     def _parameter(self, kind: Type) -> None:
@@ -104,7 +101,9 @@ class _Collector:
             if name in spread or name in _WHOLE:
                 continue
             inherited = [
-                more for base, more in spread.items() if self.relations.is_subtype(Named(name, "FHIR"), Named(base, "FHIR"))
+                more
+                for base, more in spread.items()
+                if self.relations.is_subtype(Named(name, "FHIR"), Named(base, "FHIR"))
             ]
             reads[name] = frozenset(elements).union(*inherited)
         for name in (*self.whole, *(base for base in spread if base in ("Element", "BackboneElement"))):
@@ -134,4 +133,4 @@ def reads_of(entries: Iterable[Declared], relations: Relations, outputs: Iterabl
 
 def elements_by_type(reads: Reads) -> Mapping[str, tuple[str, ...]]:
     """The elements by type in alphabetical order; none where all are read."""
-    return {name: () if elements is ALL else tuple(sorted(elements)) for name, elements in reads.items()}  # type: ignore[arg-type]
+    return {name: () if elements is ALL else tuple(sorted(elements)) for name, elements in reads.items()}

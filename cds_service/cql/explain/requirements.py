@@ -10,8 +10,18 @@ from cds_service.cql.explain.reach import Declared, body_of, reached
 from cds_service.cql.explain.reads import elements_by_type, reads_of
 from cds_service.cql.static_types import Typed
 from cds_service.cql.tree import (
-    Apply, AsType, Constant, Converted, Element, IntervalValue, Local, Logical, QueryValue, RetrieveValue, walk,
-)  # fmt: skip
+    Apply,
+    AsType,
+    Constant,
+    Converted,
+    Element,
+    IntervalValue,
+    Local,
+    Logical,
+    QueryValue,
+    RetrieveValue,
+    walk,
+)
 from cds_service.cql.type_relations import Relations
 from cds_service.values.codes import Code
 from cds_service.values.interval import Interval
@@ -52,9 +62,15 @@ def requirements_of(entries: Iterable[Declared], relations: Relations) -> tuple[
                 value_set = node.value_set.value.id if node.value_set is not None else None
                 found[
                     DataRequirement(
-                        node.resource, node.code_path, value_set, _codes(node), path, low, high,
+                        node.resource,
+                        node.code_path,
+                        value_set,
+                        _codes(node),
+                        path,
+                        low,
+                        high,
                         elements.get(node.resource, ()),
-                    )  # fmt: skip
+                    )
                 ] = None
     patient = _patient(elements)
     return (*((patient,) if patient is not None else ()), *found)

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from cds_service.cql.operators.signatures import LIST, Signature, T
 from cds_service.cql.static_types import (
-    BOOLEAN, DATE, DATETIME, DECIMAL, INTEGER, LONG, QUANTITY, STRING, TIME, ListOf, Type,
-)  # fmt: skip
+    BOOLEAN,
+    DATE,
+    DATETIME,
+    DECIMAL,
+    INTEGER,
+    LONG,
+    QUANTITY,
+    STRING,
+    TIME,
+    ListOf,
+    Type,
+)
 
 _ORDERED = (INTEGER, LONG, DECIMAL, QUANTITY, DATE, DATETIME, TIME, STRING)
 

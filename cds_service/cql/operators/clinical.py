@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from cds_service.cql.operators.signatures import Signature, T
 from cds_service.cql.static_types import (
-    ANY, BOOLEAN, CODE, CONCEPT, DATE, DATETIME, INTEGER, STRING, VALUE_SET, ListOf,
-)  # fmt: skip
+    ANY,
+    BOOLEAN,
+    CODE,
+    CONCEPT,
+    DATE,
+    DATETIME,
+    INTEGER,
+    STRING,
+    VALUE_SET,
+    ListOf,
+)
 
 PRECISIONS = ("Years", "Months", "Weeks", "Days", "Hours", "Minutes", "Seconds")
 

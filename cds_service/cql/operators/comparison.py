@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from cds_service.cql.operators.signatures import LIST, Signature, T
 from cds_service.cql.static_types import (
-    BOOLEAN, DATE, DATETIME, DECIMAL, INTEGER, LONG, QUANTITY, STRING, TIME,
-)  # fmt: skip
+    BOOLEAN,
+    DATE,
+    DATETIME,
+    DECIMAL,
+    INTEGER,
+    LONG,
+    QUANTITY,
+    STRING,
+    TIME,
+)
 
 _ORDERED = (INTEGER, LONG, DECIMAL, STRING, DATE, DATETIME, TIME, QUANTITY)
 

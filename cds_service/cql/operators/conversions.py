@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from cds_service.cql.operators.signatures import Signature, T
 from cds_service.cql.static_types import (
-    BOOLEAN, CODE, CONCEPT, DATE, DATETIME, DECIMAL, INTEGER, LONG, QUANTITY, RATIO, STRING, TIME, ListOf, Type,
-)  # fmt: skip
+    BOOLEAN,
+    CODE,
+    CONCEPT,
+    DATE,
+    DATETIME,
+    DECIMAL,
+    INTEGER,
+    LONG,
+    QUANTITY,
+    RATIO,
+    STRING,
+    TIME,
+    ListOf,
+    Type,
+)
 
 # What each conversion takes; its own type comes last, so that a text decides for the text.
 _FROM: dict[Type, tuple[Type, ...]] = {

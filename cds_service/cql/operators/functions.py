@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import DecimalException
-from functools import lru_cache
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -18,7 +18,7 @@ from cds_service.values.precisions import BY_NAME, Precision
 _RUNTIME = ("ages", "comparisons", "conversions", "run", "sequences", "structures", "vocabularies")
 
 
-@lru_cache(maxsize=None)
+@cache
 def function(path: str) -> Callable[..., Any]:
     """The function that `module.name` of the table stands for."""
     module, name = path.split(".")

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from cds_service.cql.operators.signatures import INTERVAL, Signature, T
 from cds_service.cql.static_types import (
-    BOOLEAN, DATE, DATETIME, DECIMAL, INTEGER, LONG, QUANTITY, TIME, IntervalOf, ListOf, Type,
-)  # fmt: skip
+    BOOLEAN,
+    DATE,
+    DATETIME,
+    DECIMAL,
+    INTEGER,
+    LONG,
+    QUANTITY,
+    TIME,
+    IntervalOf,
+    ListOf,
+    Type,
+)
 
 
 def _timing(operator: str, function: str, *shapes: tuple[Type, Type]) -> list[Signature]:

@@ -9,9 +9,25 @@ from cds_service.cql.entries import ParameterEntry
 from cds_service.cql.runtime.conversions import WrongType
 from cds_service.cql.runtime.primitives import Primitive
 from cds_service.cql.static_types import (
-    ANY, BOOLEAN, CODE, DATE, DATETIME, DECIMAL, INTEGER, LONG, NULL, QUANTITY, STRING, TIME, ChoiceOf, IntervalOf,
-    ListOf, Named, TupleOf, Type,
-)  # fmt: skip
+    ANY,
+    BOOLEAN,
+    CODE,
+    DATE,
+    DATETIME,
+    DECIMAL,
+    INTEGER,
+    LONG,
+    NULL,
+    QUANTITY,
+    STRING,
+    TIME,
+    ChoiceOf,
+    IntervalOf,
+    ListOf,
+    Named,
+    TupleOf,
+    Type,
+)
 from cds_service.errors import EvaluationError
 from cds_service.values import date_texts
 from cds_service.values.longs import Long
@@ -75,7 +91,7 @@ def _read(value: Any, kind: Type) -> Any:
 def _read_system(value: Any, kind: Type) -> Any:
     if isinstance(value, str) and kind in (DATE, DATETIME, TIME):
         text = value.removeprefix("@").removeprefix("T")
-        reader = {DATE: date_texts.parse_date, DATETIME: date_texts.parse_datetime, TIME: date_texts.parse_time}[kind]  # type: ignore[index]
+        reader = {DATE: date_texts.parse_date, DATETIME: date_texts.parse_datetime, TIME: date_texts.parse_time}[kind]
         found = reader(text)
         if found is None:
             raise WrongType("A parameter is no date or time.")

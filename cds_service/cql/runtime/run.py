@@ -68,7 +68,8 @@ class Run:
 
     def today(self) -> Date:
         """The day that the evaluation is for."""
-        day: Date = dates.date_from(self.now())
+        day = dates.date_from(self.now())
+        assert day is not None
         return day
 
     def birth_date(self) -> Date | None:
@@ -95,7 +96,8 @@ def today(run: Run) -> Date:
 
 def time_of_day(run: Run) -> Time:
     """`TimeOfDay()`."""
-    time: Time = dates.time_from(run.now())
+    time = dates.time_from(run.now())
+    assert time is not None
     return time
 
 

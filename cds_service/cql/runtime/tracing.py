@@ -9,6 +9,7 @@ from typing import Any
 from cds_service.cql.runtime.run import UNSET, Failed, Run
 from cds_service.values.tuples import Tuple
 
+Notice = tuple[tuple[int, str | None], tuple[Any, str | None]]
 Noticed = dict[tuple[int, str | None], tuple[Any, str | None]]
 
 
@@ -84,7 +85,9 @@ class TracedRun(Run):
                     into.setdefault(key, pair)
         return value
 
-    def resources_in(self, item: Any, element: str | None) -> Iterator[tuple[tuple[int, str | None], tuple[Any, str | None]]]:
+    def resources_in(
+        self, item: Any, element: str | None
+    ) -> Iterator[tuple[tuple[int, str | None], tuple[Any, str | None]]]:
         """The resources that an item is or was made of."""
         if isinstance(item, Tuple):
             known = self.origins.get(id(item))

@@ -95,7 +95,7 @@ def fhir_concept_in(concept: Any, members: Members) -> Truth:
     """Whether one of the codings of a FHIR CodeableConcept is a member."""
     if concept is None:
         return None
-    for coding in concept.coding:
+    for coding in concept.coding:  # noqa: SIM110 - a loop costs half of any() here, and this is asked most
         if coding.code is not None and members.contains(coding.system, coding.code):
             return True
     return False
