@@ -117,7 +117,7 @@ def sort_key(value: Any) -> tuple[Any, ...]:
     if value is None:
         return (0,)
     if kind is DateTime:
-        return 1, value.utc, value.precision
+        return 1, value.instant + dates.shift(value), value.precision
     if kind is Date:
         return 1, value.days * 86_400_000, value.precision
     if kind is Time:

@@ -8,6 +8,9 @@ reference, Same As).
 from __future__ import annotations
 
 from calendar import monthrange
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -44,6 +47,26 @@ Moment = Temporal | Uncertainty
 """A date or time, or what is only known to lie between two of them."""
 
 _DAYS_PER_YEAR, _DAYS_PER_MONTH = 365, 30  # calendar duration conversion, CQL reference, Equal
+
+
+_evaluation_offset: ContextVar[int] = ContextVar("offset of the evaluation in minutes", default=0)
+
+
+@contextmanager
+def evaluated_at(minutes: int) -> Iterator[None]:
+    """Within this block, date-times without an offset are read at this one (UTC unless said otherwise)."""
+    token = _evaluation_offset.set(minutes)
+    try:
+        yield
+    finally:
+        _evaluation_offset.reset(token)
+
+
+def shift(value: DateTime) -> int:
+    """The milliseconds from the clock of a date-time to the clock of the evaluation; none for a mere day."""
+    if value.offset is None or value.precision < _HOUR:
+        return 0
+    return (_evaluation_offset.get() - value.offset) * 60_000
 
 
 def to_datetime(value: Date | DateTime | None) -> DateTime | None:
@@ -158,14 +181,11 @@ def compare(left: Moment | None, right: Moment | None, precision: Precision | No
     left_precision, right_precision = left.precision, right.precision  # type: ignore[union-attr]
     if kind is DateTime:
         first, second = left.instant, right.instant  # type: ignore[union-attr]
-        shifted = (left.offset or 0) != (right.offset or 0)  # type: ignore[union-attr]
-        if shifted and (precision is None or precision >= _HOUR):
+        if left.offset != right.offset and (precision is None or precision >= _HOUR):  # type: ignore[union-attr]
             if left_precision == _HOUR or right_precision == _HOUR:
                 return _compare_hours(left, right, precision)  # type: ignore[arg-type]
-            if left_precision > _HOUR:
-                first = left.utc  # type: ignore[union-attr]
-            if right_precision > _HOUR:
-                second = right.utc  # type: ignore[union-attr]
+            first += shift(left)  # type: ignore[arg-type]
+            second += shift(right)  # type: ignore[arg-type]
     elif kind is Date:
         first, second = left.days * DAY_LENGTH, right.days * DAY_LENGTH  # type: ignore[union-attr]
     else:
@@ -185,13 +205,13 @@ def _compare_hours(left: DateTime, right: DateTime, precision: Precision | None)
     """Comparison where one side is known to the hour and the offsets differ, perhaps by a part of an hour."""
     spans = []
     for value in (left, right):
-        shift = value.utc - value.instant if value.precision >= _HOUR else 0
+        by = shift(value)
         low, high = bounds(value)
         if precision is not None and value.precision >= precision:
             length = MILLISECONDS_PER[precision]
-            low = (low + shift) // length * length - shift
-            high = low + length - 1 if value.precision > precision or not shift % length else high
-        spans.append((low + shift, high + shift))
+            low = (low + by) // length * length - by
+            high = low + length - 1 if value.precision > precision or not by % length else high
+        spans.append((low + by, high + by))
     (low, high), (other_low, other_high) = spans
     if high < other_low:
         return -1
@@ -269,7 +289,7 @@ def compare_combined(left: Temporal | None, right: Temporal | None) -> int | Non
     if type(left) is DateTime and type(right) is DateTime:
         fine = left.precision >= _HOUR and right.precision >= _HOUR
         if fine and (left.offset is None) != (right.offset is None):
-            apart = left.utc - right.utc
+            apart = left.instant + shift(left) - right.instant - shift(right)
             return None if abs(apart) <= 26 * 3_600_000 else 1 if apart > 0 else -1
     return compare(_combined(left), _combined(right))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cds_service.values.dates import Moment, alike, bounds, calendar_day, floor_index, milliseconds, to_datetime
+from cds_service.values.dates import Moment, alike, bounds, calendar_day, floor_index, milliseconds, shift, to_datetime
 from cds_service.values.failures import IncompatibleValues
 from cds_service.values.precisions import MILLISECONDS_PER, Precision
 from cds_service.values.temporals import DAY_LENGTH, Date, DateTime, Temporal, Time
@@ -32,8 +32,8 @@ def duration(left: Moment | None, right: Moment | None, precision: Precision) ->
     (low, high), (other_low, other_high) = _completions(left, precision), _completions(right, precision)
     if _offset(left) != _offset(right):
         # Periods are counted in elapsed time, so both are brought to one offset.
-        low, high = low + _shift(left), high + _shift(left)
-        other_low, other_high = other_low + _shift(right), other_high + _shift(right)
+        by, other_by = _shift(left), _shift(right)
+        low, high, other_low, other_high = low + by, high + by, other_low + other_by, other_high + other_by
     return between(_whole(high, other_low, precision), _whole(low, other_high, precision))
 
 
@@ -75,12 +75,12 @@ def _prepared(left: Temporal, right: Temporal, precision: Precision) -> tuple[Te
     return left, right
 
 
-def _offset(value: Temporal) -> int:
-    return (value.offset or 0) if type(value) is DateTime and value.precision >= _HOUR else 0
+def _offset(value: Temporal) -> int | None:
+    return value.offset if type(value) is DateTime and value.precision >= _HOUR else None
 
 
 def _shift(value: Temporal) -> int:
-    return -_offset(value) * 60_000
+    return shift(value) if type(value) is DateTime else 0
 
 
 def _completions(value: Temporal, precision: Precision) -> tuple[int, int]:

@@ -45,18 +45,13 @@ class Date:
 class DateTime:
     """A date and time of day to any precision: local milliseconds since 0000-12-31, the precision, minutes of offset.
 
-    An `offset` of None means that none was given: such a value is read at the offset of the evaluation, UTC unless
-    it was localized.
+    An `offset` of None means that none was given: such a value is read at the offset of the evaluation (see
+    `dates.evaluated_at`).
     """
 
     instant: int
     precision: Precision
     offset: int | None = None
-
-    @property
-    def utc(self) -> int:
-        """Milliseconds of the earliest completion, at UTC."""
-        return self.instant - self.offset * 60_000 if self.offset else self.instant
 
     @property
     def year(self) -> int:

@@ -342,3 +342,17 @@ def test_uncertain_dates_compare_and_count() -> None:
     )
     assert dates.component(some_time, P.YEAR) is None
     assert dates.date_from(some_time) is None
+
+
+@pytest.mark.parametrize("offset", [-420, 0, 330])
+def test_dates_without_offset_are_read_at_that_of_the_evaluation(offset: int) -> None:
+    with dates.evaluated_at(offset):
+        late = dates.localize(parse_datetime("2025-06-15T23:30:00"), offset)
+        assert dates.compare(late, parse_datetime("2025-06-15T23:30:00")) == 0
+        assert dates.compare(late, parse_date("2025-06-15")) is None  # some time of that very day
+        assert dates.compare(late, parse_date("2025-06-14")) == 1
+        assert dates.before(late, parse_date("2025-06-16")) is True
+        assert durations.duration(late, parse_datetime("2025-06-16T00:30:00"), P.HOUR) == 1
+    far = parse_datetime("2025-06-15T23:30:00-07:00")
+    with dates.evaluated_at(offset):
+        assert dates.before(far, parse_date("2025-06-16")) is (True if offset == -420 else None)
