@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -22,7 +23,7 @@ from cds_service.fhirpath.compiler import (  # noqa: F401  # they fill the table
 from cds_service.fhirpath.compiler.core import Compiler, Scope
 from cds_service.fhirpath.compiler.shapes import SYSTEM_TYPES, Code, Shape, Types
 from cds_service.fhirpath.environment import Environment
-from cds_service.fhirpath.failures import FhirPathSemanticError
+from cds_service.fhirpath.failures import FhirPathEvaluationError, FhirPathSemanticError
 from cds_service.fhirpath.parser import parse
 from cds_service.values.failures import ValueOutOfRange
 
@@ -33,31 +34,50 @@ Evaluate = Callable[[Any, Environment], Sequence[Any]]
 class Compiled:
     """An expression ready to be evaluated; `source` is the Python it became."""
 
-    __slots__ = ("_evaluate", "_reads", "source", "text", "types")
+    __slots__ = ("_evaluate", "_may_be_boxed", "_reads", "context_type", "source", "text", "types")
 
-    def __init__(self, text: str, source: str, evaluate: Evaluate, types: Types, reads: Reads | _All) -> None:
+    def __init__(
+        self,
+        text: str,
+        context_type: str | None,
+        source: str,
+        evaluate: Evaluate,
+        types: Types,
+        reads: Reads | _All,
+    ) -> None:
         self.text = text
+        self.context_type = context_type
         self.source = source
         self.types = types
+        self._may_be_boxed = types is None or not types <= SYSTEM_TYPES
         self._evaluate = evaluate
         self._reads = reads
 
     def items(self, focus: Any, environment: Environment = _NOTHING) -> Sequence[Any]:
         """The items of the result, primitives of several possible types as `Primitive`."""
-        return self._evaluate(focus, environment)
+        try:
+            return self._evaluate(focus, environment)
+        except AttributeError as error:
+            found = getattr(focus, "fhir_type", type(focus).__name__)
+            if self.context_type is None or r4().is_subtype(found, self.context_type):
+                raise
+            raise FhirPathEvaluationError(
+                f"An expression about {self.context_type} was evaluated on {found}.", remedy="Give it its own context."
+            ) from error
 
     def evaluate(self, focus: Any, environment: Environment = _NOTHING) -> list[Any]:
         """The values of the result: structures, System values, and FHIR primitives as JSON has them.
 
         A primitive without a value (but with extensions) is left out.
         """
-        return items.unboxed(self._evaluate(focus, environment))
+        result = self.items(focus, environment)
+        return items.unboxed(result) if self._may_be_boxed else list(result)
 
     def typed(self, focus: Any, environment: Environment = _NOTHING) -> list[tuple[str, Any]]:
         """The values of the result, each with the name of its type (`System.Integer`, `code`, `HumanName`)."""
         single = next(iter(self.types)) if self.types is not None and len(self.types) == 1 else None
         result = []
-        for item in self._evaluate(focus, environment):
+        for item in self.items(focus, environment):
             found = items.type_of(item)
             name = f"System.{found.name}" if found.namespace == "System" else found.name
             if found.namespace == "System" and single is not None and single not in SYSTEM_TYPES:
@@ -67,9 +87,9 @@ class Compiled:
 
     def truth(self, focus: Any, environment: Environment = _NOTHING) -> bool | None:
         """The result as a truth value: None for no item; one item that is no boolean counts as true."""
-        values = self._evaluate(focus, environment)
+        values = self.items(focus, environment)
         if len(values) > 1:
-            raise FhirPathSemanticError("A condition has several values.", remedy="Use exists() or all().")
+            raise FhirPathEvaluationError("A condition has several values.", remedy="Use exists() or all().")
         if not values:
             return None
         value = values[0].value if values[0].__class__ is items.Primitive else values[0]
@@ -110,7 +130,7 @@ def compile_fhirpath(
         raise FhirPathSemanticError(error.what, where=node.span, remedy=error.remedy) from None
     operators.read_whole(compiler, result.shape.types)
     compiler.writer.line(f"return {compiler.as_list(result)}")
-    return _assemble(text, compiler, result)
+    return _assemble(text, context_type, compiler, result)
 
 
 def _surroundings(model: Model, focus: Code, context_type: str | None, resource_type: str | None) -> dict[str, Code]:
@@ -128,19 +148,19 @@ def _surroundings(model: Model, focus: Code, context_type: str | None, resource_
     }
 
 
-_PREAMBLE = (
-    "    context = this if env.context is None else env.context",
-    "    resource = this if env.resource is None else env.resource",
-    "    root_resource = resource if env.root_resource is None else env.root_resource",
-)
+_PREAMBLE = {
+    "context": "    context = this if env.context is None else env.context",
+    "resource": "    resource = this if env.resource is None else env.resource",
+    "root_resource": "    root_resource = resource if env.root_resource is None else env.root_resource",
+}
 
 
-def _assemble(text: str, compiler: Compiler, result: Code) -> Compiled:
+def _assemble(text: str, context_type: str | None, compiler: Compiler, result: Code) -> Compiled:
     body = compiler.writer.lines
-    used = "\n".join(body)
-    preamble = [line for line in _PREAMBLE if line.split()[0] in used]
-    if any("root_resource" in line or "resource" in line for line in preamble) and _PREAMBLE[1] not in preamble:
-        preamble.insert(0, _PREAMBLE[1])
+    used = {name for name in _PREAMBLE if re.search(rf"(?<![.\w']){name}\b", "\n".join(body))}
+    if "root_resource" in used:
+        used.add("resource")
+    preamble = [line for name, line in _PREAMBLE.items() if name in used]
     source = "\n".join(["def evaluate(this, env):", *preamble, *body])
     namespace: dict[str, Any] = dict(compiler.writer.constants)
     try:
@@ -148,4 +168,4 @@ def _assemble(text: str, compiler: Compiler, result: Code) -> Compiled:
     except (SyntaxError, RecursionError, MemoryError) as error:
         raise FhirPathSemanticError("This expression is too deep to be compiled.", remedy="Divide it.") from error
     exec(code, namespace)  # noqa: S102  # the code was written above, from names and constants only
-    return Compiled(text, source, namespace["evaluate"], result.shape.types, compiler.reads.result())
+    return Compiled(text, context_type, source, namespace["evaluate"], result.shape.types, compiler.reads.result())

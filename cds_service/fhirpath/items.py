@@ -93,8 +93,12 @@ def system_values(items: Iterable[Any]) -> list[Any]:
 
 def unboxed(items: Iterable[Any]) -> list[Any]:
     """The bare values of primitives of one known type; those without a value are left out."""
-    bare = (item.value if item.__class__ is Primitive else item for item in items)
-    return [value for value in bare if value is not None]
+    result = []
+    for item in items:
+        value = item.value if item.__class__ is Primitive else item
+        if value is not None:
+            result.append(value)
+    return result
 
 
 def boxed_list(values: Sequence[Any], type_name: str, elements: Sequence[Any]) -> list[Any]:

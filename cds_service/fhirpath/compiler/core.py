@@ -63,10 +63,12 @@ class Function:
 FUNCTIONS: dict[str, Function] = {}
 
 _COMPILE: dict[type[nodes.Node], Callable[[Compiler, nodes.Node, Scope], Code]] = {}
+_COMPILE_VALUES: dict[type[nodes.Node], Callable[[Compiler, nodes.Node, Scope], Code | None]] = {}
 _STREAM: dict[type[nodes.Node], Callable[[Compiler, nodes.Node, Scope, Body, bool], None]] = {}
 
 
 CompileNode = Callable[["Compiler", nodes.Node, Scope], Code]
+CompileValues = Callable[["Compiler", nodes.Node, Scope], Code | None]
 StreamNode = Callable[["Compiler", nodes.Node, Scope, Body, bool], None]
 
 
@@ -75,6 +77,16 @@ def compiles(kind: type[nodes.Node]) -> Callable[[CompileNode], CompileNode]:
 
     def register(function: CompileNode) -> CompileNode:
         _COMPILE[kind] = function
+        return function
+
+    return register
+
+
+def compiles_values(kind: type[nodes.Node]) -> Callable[[CompileValues], CompileValues]:
+    """Registers what compiles a kind of node to System values; it may give None, and is then streamed."""
+
+    def register(function: CompileValues) -> CompileValues:
+        _COMPILE_VALUES[kind] = function
         return function
 
     return register
@@ -139,6 +151,10 @@ class Compiler:
         """Writes code that has all the items of a node."""
         outer, self.writer.stop = self.writer.stop, None
         try:
+            direct = _COMPILE_VALUES.get(type(node)) if values else None
+            if direct is not None:
+                found = direct(self, node, scope)
+                return found or self.materialise(lambda body: self.stream(node, scope, body, values))
             handler = _COMPILE.get(type(node))
             if handler is not None:
                 code = handler(self, node, scope)
@@ -265,6 +281,18 @@ class Compiler:
     def truth(self, node: nodes.Node, scope: Scope, what: str) -> Code:
         """A truth value: a single item that is no boolean counts as true."""
         return self.as_truth(self.value(node, scope, what))
+
+    def when_true(self, node: nodes.Node, scope: Scope, what: str, then: Callable[[], None]) -> None:
+        """Writes code that does `then` if a condition is true, and does not care why it is not."""
+        if isinstance(node, nodes.Binary) and node.operator == "and":
+            left, right = node.left, node.right
+            self.when_true(left, scope.branch(), what, lambda: self.when_true(right, scope.branch(), what, then))
+            return
+        outer, self.writer.stop = self.writer.stop, None
+        truth = self.truth(node, scope, what)
+        self.writer.stop = outer
+        with self.writer.block(f"if {truth.test or truth.text}:"):
+            then()
 
     def as_truth(self, code: Code) -> Code:
         """An item as a truth value."""

@@ -40,14 +40,12 @@ def each_with_scope(compiler: Compiler, call: nodes.Call, scope: Scope, visit: C
 
 def stream_where(compiler: Compiler, call: nodes.Call, scope: Scope, body: Body, values: bool) -> None:
     """Visits the items for which the criterion is true."""
-    writer = compiler.writer
 
     def visit(item: Code, inner: Scope) -> None:
-        outer, writer.stop = writer.stop, None
-        truth = compiler.truth(call.arguments[0], inner, f"{call.name}()")
-        writer.stop = outer
-        with writer.block(f"if {truth.test or truth.text}:"):
+        def keep() -> None:
             compiler.each(compiler.in_values(item) if values else item, body)
+
+        compiler.when_true(call.arguments[0], inner, f"{call.name}()", keep)
 
     each_with_scope(compiler, call, scope, visit)
 

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from cds_service.fhir.model.types import Element, TypeInfo
 from cds_service.fhirpath import items, nodes
-from cds_service.fhirpath.compiler.core import Body, Compiler, Scope, compiles, streams
+from cds_service.fhirpath.compiler.core import Body, Compiler, Scope, compiles, compiles_values, streams
 from cds_service.fhirpath.compiler.shapes import (
     DECIMAL,
     QUANTITY,
@@ -56,21 +56,43 @@ def compile_member(compiler: Compiler, node: nodes.Node, scope: Scope) -> Code:
     assert isinstance(node, nodes.Member)
     if node.source is None and (root := _typed_root(compiler, node, scope)) is not None:
         return root
+    source, element = _plain_step(compiler, node, scope)
+    if source is not None and element is not None and element.is_list:
+        kind = element.types[0]
+        if not is_primitive(compiler.model, kind):
+            compiler.reads.add(source.shape.single_type or "", element.name)
+            text = compiler.writer.let(f"{source.text}.{element.attribute}")
+            return Code(text, Shape(frozenset((kind,)), many=True))
+    return compiler.materialise(lambda body: compiler.stream(node, scope, body))
+
+
+@compiles_values(nodes.Member)
+def compile_member_values(compiler: Compiler, node: nodes.Node, scope: Scope) -> Code | None:
+    """The System value of a primitive that stands directly in what is at hand."""
+    assert isinstance(node, nodes.Member)
+    source, element = _plain_step(compiler, node, scope)
+    if source is None or element is None or element.is_list or not is_primitive(compiler.model, element.types[0]):
+        return None
+    kind = element.types[0]
+    compiler.reads.add(source.shape.single_type or "", element.name)
+    shape = one(f"System.{compiler.model.type(kind).system or 'String'}")
+    return compiler.converted(Code(compiler.writer.let(f"{source.text}.{element.attribute}"), shape), kind)
+
+
+def _plain_step(compiler: Compiler, node: nodes.Member, scope: Scope) -> tuple[Code | None, Element | None]:
+    """The one structure that certainly stands before a member, and the element, if it is no choice."""
     source = None
     if node.source is None:
+        source = scope.this if _typed_root(compiler, node, scope) is None else None
+    elif isinstance(node.source, nodes.Variable) and node.source.name == "this":
         source = scope.this
     elif isinstance(node.source, nodes.Member) and node.source.source is None:
         source = _typed_root(compiler, node.source, scope)
-    if source is not None and not source.shape.many and not source.nullable and source.shape.single_type:
-        info = compiler.model.get(source.shape.single_type)
-        element = info.element(node.name) if info is not None and not info.is_primitive else None
-        if info is not None and element is not None and element.is_list and not element.is_choice:
-            kind = element.types[0]
-            if not is_primitive(compiler.model, kind):
-                compiler.reads.add(info.name, element.name)
-                text = compiler.writer.let(f"{source.text}.{element.attribute}")
-                return Code(text, Shape(frozenset((kind,)), many=True))
-    return compiler.materialise(lambda body: stream_member(compiler, node, scope, body, False))
+    if source is None or source.shape.many or source.nullable or source.shape.single_type is None:
+        return None, None
+    info = compiler.model.get(source.shape.single_type)
+    element = info.elements.get(node.name) if info is not None and not info.is_primitive else None
+    return (source, element) if element is not None and not element.is_choice else (None, None)
 
 
 def stream_accepted(compiler: Compiler, node: nodes.Node, scope: Scope, body: Body, accepts: Accepts) -> None:
