@@ -210,7 +210,8 @@ class _Call:
             return None
         logic = self.bind({ORDER: struct, PROCEDURE: ordered.procedure, RATED_PROCEDURE: ordered.rated_as})
         judged = judge_order(draft.reference, ordered, knowhow, logic, self.care(knowhow))
-        evidence = evidence_of(judged.worst, knowhow.facts)
+        silent = None if struct.reasonCode or struct.reasonReference else draft.reference
+        evidence = evidence_of(judged.worst, knowhow.facts, silent)
         judged = replace(judged, record=replace(judged.record, evidence=evidence))
         return Judged(judged.record, evidence, order=judged, draft=draft.json())
 

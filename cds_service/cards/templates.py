@@ -19,10 +19,14 @@ def fill_summary(forms: tuple[str, ...], values: Values) -> str | None:
 
 def fill_detail(template: str, values: Values) -> str:
     """The text of `template`: a line with a part that is empty is left out, a list line is repeated for each entry."""
-    lines: list[str] = []
+    blocks: list[list[str]] = [[]]
     for line in template.splitlines():
-        lines.extend(_fill_lines(line, values))
-    return _tidy(lines)
+        if line.strip():
+            blocks[-1].append(line)
+        elif blocks[-1]:
+            blocks.append([])
+    filled = ("\n".join(_fill_block(block, values)) for block in blocks)
+    return "\n\n".join(text for text in filled if text)
 
 
 def fill_line(line: str, values: Values) -> str | None:
@@ -46,15 +50,22 @@ def _fill_lines(line: str, values: Values) -> list[str]:
     return [] if filled is None else [filled]
 
 
-def _tidy(lines: list[str]) -> str:
-    """Without headings that nothing follows, and with at most one empty line in a row."""
+def _fill_block(block: list[str], values: Values) -> list[str]:
+    """The lines of a paragraph; a heading goes with what it heads, down to the next heading or the end."""
     kept: list[str] = []
-    for number, line in enumerate(lines):
-        stripped = line.strip()
-        following = next((after.strip() for after in lines[number + 1 :] if after.strip()), "")
-        is_heading = stripped.startswith("#") or (stripped.startswith("**") and stripped.endswith(":**"))
-        is_empty_heading = is_heading and (not following or following.startswith(("#", "**")))
-        if is_empty_heading or (not stripped and (not kept or not kept[-1].strip())):
-            continue
-        kept.append(line.rstrip())
-    return "\n".join(kept).strip()
+    heading: str | None = None
+    for line in block:
+        filled = [text.rstrip() for text in _fill_lines(line, values)]
+        if _is_heading(line):
+            heading = filled[0] if filled else None
+        elif filled:
+            if heading is not None:
+                kept.append(heading)
+                heading = None
+            kept.extend(filled)
+    return kept
+
+
+def _is_heading(line: str) -> bool:
+    stripped = line.strip()
+    return stripped.startswith("#") or (stripped.startswith("**") and stripped.endswith(":**"))

@@ -29,7 +29,7 @@ from cds_service.terminology.terminology import Terminology
 
 UNREADABLE = "Unreadable"
 # What the engine itself reads of an order, beyond what the logic does.
-_ORDER_ELEMENTS = frozenset({"id", "code", "status", "intent", "bodySite", "subject"})
+_ORDER_ELEMENTS = frozenset({"id", "code", "status", "intent", "bodySite", "subject", "reasonCode", "reasonReference"})
 _BY_HOOK = {"order-dispatch": ("ServiceRequest",), "appointment-book": ("Appointment",)}
 
 

@@ -101,9 +101,9 @@ def _seriousness(indicator: str) -> int:
 def _open_procedure(order: str | None, ordered: OrderedProcedure, knowhow: Knowhow, logic: Logic) -> OrderJudgement:
     """An order whose code leaves several procedures possible: what all of them have in common is said already."""
     policy = knowhow.policy
-    covering = [set(knowhow.rules.about(candidate)) for candidate in ordered.candidates]
+    covering = [{rule.id for rule in knowhow.rules.about(candidate)} for candidate in ordered.candidates]
     common = set.intersection(*covering) if covering else set()
-    rules = [rule for rule in knowhow.rules.rules if rule in common and not rule.is_check]
+    rules = [rule for rule in knowhow.rules.rules if rule.id in common and not rule.is_check]
     findings = tuple(find(rule, logic, None) for rule in rules if not is_text_only(rule))
     lists = _lists(findings, policy)
     record = Record(
@@ -343,11 +343,11 @@ def judge_without_order(
 
 
 def _lists(findings: Iterable[Finding], policy: Policy) -> Mapping[str, tuple[str, ...]]:
-    lists: dict[str, list[str]] = {}
+    lists: dict[str, list[str]] = {severity.list: [] for severity in policy.severities}
     for finding in findings:
         if finding.fires:
             lists.setdefault(policy.severity(finding.rule.severity).list, []).append(finding.rule.id)
-    return {name: tuple(ids) for name, ids in lists.items()}
+    return {name: tuple(ids) for name, ids in lists.items() if ids}
 
 
 def _safety_ask(findings: Iterable[Finding]) -> tuple[str, ...]:

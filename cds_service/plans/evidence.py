@@ -16,9 +16,15 @@ from cds_service.values.codes import Code, Concept
 from cds_service.values.formatting import to_text
 from cds_service.values.quantity import Quantity
 
+# The order under decision says something about the patient only where it gives its reason; its site is what is asked.
+_REASONS = frozenset({"reasonCode", "reasonReference"})
 
-def evidence_of(judgement: Judgement, facts: FactCatalogue) -> tuple[FactEvidence, ...]:
-    """The facts behind the chosen scenario, the rules that fire and the questions, each once, in the order met."""
+
+def evidence_of(judgement: Judgement, facts: FactCatalogue, silent: str | None = None) -> tuple[FactEvidence, ...]:
+    """The facts behind the chosen scenario, the rules that fire and the questions, each once, in the order met.
+
+    `silent` is a resource that logic looks at but that says nothing about the patient: an order without a reason.
+    """
     logic = judgement.logic
     if logic is None:
         return ()
@@ -26,7 +32,8 @@ def evidence_of(judgement: Judgement, facts: FactCatalogue) -> tuple[FactEvidenc
     for expression in _expressions(judgement):
         for key in _facts_below(expression, logic, facts):
             keys.setdefault(key)
-    return tuple(entry for key in keys if (entry := fact_evidence(facts.by_key[key], logic)) is not None)
+    found = (fact_evidence(facts.by_key[key], logic, judgement.record.order, silent) for key in keys)
+    return tuple(entry for entry in found if entry is not None)
 
 
 def _expressions(judgement: Judgement) -> Iterable[Expression]:
@@ -61,15 +68,20 @@ def _facts_below(expression: Expression, logic: Logic, facts: FactCatalogue) -> 
     return [(library, name) for library, name, _ in found.definitions if (library, name) in facts.by_key]
 
 
-def fact_evidence(fact: Fact, logic: Logic) -> FactEvidence | None:
+def fact_evidence(fact: Fact, logic: Logic, order: str | None = None, silent: str | None = None) -> FactEvidence | None:
     """The fact's value for this patient with its resources; None if it could not be evaluated."""
     try:
         found = logic.run.evidence(*fact.key)
     except CdsError:
         return None
     value, unit = json_value(found.value)
-    references = tuple(dict.fromkeys(resource.reference for resource in found.resources))
-    dates = [text for resource in found.resources if (text := _date(resource.effective))]
+    resources = [
+        resource
+        for resource in found.resources
+        if resource.reference != silent and (resource.reference != order or _element(resource.element) in _REASONS)
+    ]
+    references = tuple(dict.fromkeys(resource.reference for resource in resources))
+    dates = [text for resource in resources if (text := _date(resource.effective))]
     return FactEvidence(
         fact=fact.id,
         value=value,
@@ -79,6 +91,10 @@ def fact_evidence(fact: Fact, logic: Logic) -> FactEvidence | None:
         library=fact.library,
         define=fact.define,
     )
+
+
+def _element(path: str | None) -> str | None:
+    return path.partition(".")[0] if path else None
 
 
 def _date(effective: Any) -> str | None:

@@ -90,7 +90,7 @@ class GroupProposals:
             about="group",
             hooks=frozenset(),
             severity=(),
-            topic={"code": topic, "display": group.title} if isinstance(topic, str) else (topic or {}),
+            topic={"code": topic, "display": _title(topic)} if isinstance(topic, str) else (topic or {}),
             summary=tuple(str(form) for form in listed(group.settings.get("summary"))) or (group.title,),
             detail=str(group.settings.get("detail") or (base.detail if base else _GROUP_DETAIL)),
             suggestions=(),
@@ -102,3 +102,9 @@ class GroupProposals:
         text = str(self.knowhow.policy.words.get("create") or "Add an order: {name}").replace("{name}", name)
         order = accompanying(None, request, self.subject.patient)
         return ProposedSuggestion(text, (ProposedAction("create", text, order),), "create")
+
+
+def _title(code: str) -> str:
+    """Words for a topic that has only a code: `bone-health` is "Bone health"."""
+    words = code.replace("-", " ")
+    return words[:1].upper() + words[1:]

@@ -77,7 +77,7 @@ class OrderProposals:
             case "questions":
                 return "warning" if record.status == ASK else None
             case "safety-questions":
-                return "warning" if record.safety_ask else None
+                return "warning" if self.asked(template) else None
             case "rules":
                 fired = [f for f in self.fired() if f.rule.severity in template.severity]
                 if fired:
@@ -101,7 +101,7 @@ class OrderProposals:
         worst = max(found, key=lambda proposal: INDICATORS.index(proposal.indicator))
         if INDICATORS.index(wanted) > INDICATORS.index(worst.indicator):
             found[found.index(worst)] = replace(worst, indicator=wanted)
-        return tuple(found)
+        return _each_button_once(found)
 
     def proposal(self, template: CardTemplate, indicator: str, values: Values) -> Proposal:
         """One card."""
@@ -165,10 +165,9 @@ class OrderProposals:
 
     def links(self, template: CardTemplate) -> list[ProposedLink]:
         """The page that asks the open questions."""
-        record = self.judged.record
         if "answer" not in template.suggestions:
             return []
-        asked = [fact for fact in (*record.must_ask, *record.safety_ask) if fact in self.words.questions.questions]
+        asked = [fact for fact in self.asked(template) if fact in self.words.questions.questions]
         url = self.offers.site.question_url(self.words.questions.identifier(asked)) if asked else None
         label = str(self.knowhow.policy.words.get("answer-link") or "Answer the open questions")
         return [ProposedLink(label, url)] if url else []
@@ -182,8 +181,16 @@ class OrderProposals:
             elif kind == "create":
                 found += self.creations()
             elif kind == "answer":
-                found += self.answers()
+                found += self.answers(self.asked(template))
         return found
+
+    def asked(self, template: CardTemplate) -> tuple[str, ...]:
+        """The facts that a card asks for: what the rating waits for, or what else clearance needs."""
+        record = self.judged.record
+        safety = tuple(fact for fact in record.safety_ask if fact not in record.must_ask)
+        if template.about == "questions":
+            return record.must_ask
+        return safety if template.about in {"safety-questions", "rules"} else (*record.must_ask, *safety)
 
     def replacements(self) -> list[ProposedSuggestion]:
         """The order replaced by one that is rated better, with its rating."""
@@ -248,11 +255,9 @@ class OrderProposals:
             "code": {"coding": [coding], "text": name},
         }
 
-    def answers(self) -> list[ProposedSuggestion]:
-        """Answers to the open questions, to be filed with one click."""
-        record = self.judged.record
+    def answers(self, asked: Sequence[str]) -> list[ProposedSuggestion]:
+        """Answers to open questions, to be filed with one click."""
         book = self.words.questions
-        asked = list(dict.fromkeys((*record.must_ask, *record.safety_ask)))
         found: list[ProposedSuggestion] = []
         for fact in asked:
             question = book.questions.get(fact)
@@ -339,3 +344,14 @@ def order_mark(
         return None
     finer = {"system": policy.ratings, "code": record.rating} if record.rating else None
     return marked(draft, mark, finer, site.consulted, f"urn:uuid:{consult_id}", criterion_of(judged, knowhow))
+
+
+def _each_button_once(found: list[Proposal]) -> tuple[Proposal, ...]:
+    """The proposals without buttons that a more serious one offers already."""
+    seen: set[str] = set()
+    kept = {}
+    for proposal in sorted(found, key=lambda each: -INDICATORS.index(each.indicator)):
+        new = tuple(suggestion for suggestion in proposal.suggestions if suggestion.label not in seen)
+        seen |= {suggestion.label for suggestion in new}
+        kept[id(proposal)] = replace(proposal, suggestions=new)
+    return tuple(kept[id(proposal)] for proposal in found)

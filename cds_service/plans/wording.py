@@ -260,7 +260,8 @@ def fact_words(entry: FactEvidence, words: Vocabulary) -> str:
     elif entry.value is False:
         value = str(words.answer_names.get("false", "no"))
     else:
-        value = words.answer_names.get(str(entry.value), str(entry.value))
+        options = words.questions.questions[entry.fact].options if entry.fact in words.questions.questions else ()
+        value = next((option.display for option in options if option.code == entry.value), str(entry.value))
         if entry.unit and entry.unit != "1":
             value = f"{value} {entry.unit}"
     kinds = ", ".join(dict.fromkeys(reference.partition("/")[0] for reference in entry.references))
