@@ -39,19 +39,28 @@ class Parts:
     def _tally(self, number: int) -> Path:
         return self.folder / f"part-{number:06d}.json"
 
-    def do(self, number: int, run: Callable[[Item], Result], owner: str = "") -> Tally:
-        """Run the items of a slice and keep what they came to; `owner` tells processes apart."""
+    def do(self, number: int, run: Callable[[Item], Result]) -> Tally:
+        """Run the items of a slice and keep what they came to."""
         counted = Tally()
-        temporary = self.folder / f".part-{number:06d}{owner}.tmp"
+        temporary = self._temporary(number)
         with temporary.open("wb") as stream:
-            for item in read_slice(self.slices[number]):
-                result = run(item)
-                counted.add(result)
-                stream.write(write_result(result))
+            stream.writelines(run_slice(self.slices[number], run, counted))
+        self._settle(number, temporary, counted)
+        return counted
+
+    def put(self, number: int, lines: bytes, counted: Tally) -> None:
+        """Keep what another machine found for a slice."""
+        temporary = self._temporary(number)
+        temporary.write_bytes(lines)
+        self._settle(number, temporary, counted)
+
+    def _temporary(self, number: int) -> Path:
+        return self.folder / f".part-{number:06d}.tmp"
+
+    def _settle(self, number: int, temporary: Path, counted: Tally) -> None:
         temporary.replace(self._results(number))
         temporary.write_bytes(msgspec.json.encode(counted))
         temporary.replace(self._tally(number))  # last: where there is a tally, there are results
-        return counted
 
     def tally(self) -> Tally:
         """The tallies of all parts together."""
@@ -77,6 +86,14 @@ class Parts:
     def remove(self) -> None:
         """Forget the parts; what was joined stays."""
         shutil.rmtree(self.folder)
+
+
+def run_slice(part: Slice, run: Callable[[Item], Result], counted: Tally) -> Iterator[bytes]:
+    """The lines of results of a slice, counted as they are made."""
+    for item in read_slice(part):
+        result = run(item)
+        counted.add(result)
+        yield write_result(result)
 
 
 def open_parts(folder: Path, slices: Sequence[Slice], fingerprint: str) -> Parts:

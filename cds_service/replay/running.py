@@ -87,6 +87,11 @@ class Runner:
         elapsed = (time.perf_counter() - start) * 1000
         return _result(head, decision, self.knowledge.namespace, self.options.words, elapsed)
 
+    def body_of(self, item: Item) -> tuple[KnownService, bytes]:
+        """The hook request that an item is, for a service elsewhere."""
+        call = self.call(item)
+        return call.service, call.body
+
     def decide(self, call: Call) -> Decision:
         """The decision on a call."""
         return decide(call.request, call.service, self.knowledge, self._sources, self.manner)
@@ -116,7 +121,7 @@ class Runner:
         else:
             raise BrokenItem("The item is neither a hook request nor a Bundle.")
         request = self._parser(service).parse(bytes(body), self._arrival(item.place, recorded))
-        return Call(request, service, _expected(expected))
+        return Call(request, service, bytes(body), _expected(expected))
 
     def _arrival(self, place: str, recorded: object) -> Arrival:
         call_id = derive_uuid("replay", place)
@@ -148,6 +153,7 @@ class Call:
 
     request: HookRequest
     service: KnownService
+    body: bytes
     expected: tuple[dict[str, Any], ...] = ()
 
 

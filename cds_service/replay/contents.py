@@ -1,0 +1,238 @@
+"""What differs between two versions of the content, and which of it can explain a change for one patient."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from cds_service.cql import nodes
+from cds_service.cql.parser.library import parse_library
+from cds_service.cql.printer import print_node
+from cds_service.errors import CdsError
+from cds_service.knowledge.knowledge import Knowledge
+from cds_service.plans.definitions import Action
+from cds_service.plans.expressions import Define, InlineCql
+from cds_service.replay.baselines import Reason
+
+Key = tuple[str, str, str]
+"""What can differ: (`define`, library, name), (`value set`, url, ""), (`action`, plan url, id)."""
+
+_LITERALS = (
+    nodes.BooleanLiteral,
+    nodes.IntegerLiteral,
+    nodes.LongLiteral,
+    nodes.DecimalLiteral,
+    nodes.StringLiteral,
+    nodes.DateLiteral,
+    nodes.DateTimeLiteral,
+    nodes.TimeLiteral,
+    nodes.QuantityLiteral,
+)
+_LONG = 160  # characters of a definition that are shown
+
+
+class Version:
+    """One version of the content, taken apart: what there is, and what uses what."""
+
+    def __init__(self, knowledge: Knowledge) -> None:
+        self.knowledge = knowledge
+        self.definitions: dict[Key, nodes.Node] = {}
+        self.codes: dict[Key, frozenset[tuple[str | None, str]]] = {}
+        self.actions: dict[Key, Mapping[str, Any]] = {}
+        self.uses: dict[Key, set[Key]] = {}
+        self.facts: dict[str, set[Key]] = {}
+        for text in knowledge.definitions.content.libraries.values():
+            self._add_library(text.text, text.origin)
+        for plan in knowledge.definitions.plans:
+            for action in plan.actions:
+                self._add_action(plan.url, action)
+        for (library, name), value in knowledge.site_parameters.items():
+            self.definitions[("define", library, name)] = nodes.StringLiteral(value=str(value), span=_NOWHERE)
+
+    def _add_library(self, text: str, origin: str) -> None:
+        try:
+            library = parse_library(text, origin)
+        except CdsError:
+            return  # content that holds has no such library; a stray one explains nothing
+        name = library.name or ""
+        aliases = {each.alias: each.name for each in library.definitions if isinstance(each, nodes.Include)}
+        for definition in library.definitions:
+            label = getattr(definition, "name", None)
+            if label is None or isinstance(definition, nodes.Include | nodes.Using | nodes.Context):
+                continue
+            key = ("define", name, label)
+            self.definitions[key] = definition
+            self.uses[key] = set(_used(definition, name, aliases))
+            for tag in definition.documentation.tags if definition.documentation else ():
+                if tag.name == "fact":
+                    self.facts.setdefault(tag.value, set()).add(key)
+            if isinstance(definition, nodes.ValueSet):
+                self._add_value_set(key, definition)
+
+    def _add_value_set(self, key: Key, definition: nodes.ValueSet) -> None:
+        found = ("value set", definition.id, "")
+        self.uses[key].add(found)
+        try:
+            self.codes[found] = frozenset(
+                self.knowledge.terminology.membership(definition.id, definition.version).codes()
+            )
+        except CdsError:
+            self.codes[found] = frozenset()
+
+    def _add_action(self, plan: str, action: Action) -> Key:
+        key = ("action", plan, action.id)
+        self.actions[key] = {name: value for name, value in action.written.items() if name != "action"}
+        used = self.uses.setdefault(key, set())
+        for expression in (*action.conditions, *(dynamic.expression for dynamic in action.dynamic_values)):
+            if isinstance(expression, Define):
+                used.add(("define", expression.library, expression.name))
+            elif isinstance(expression, InlineCql) and expression.library:
+                used |= {key for key in self.definitions if key[1] == expression.library and key[2] in expression.text}
+        used |= {self._add_action(plan, child) for child in action.children}
+        return key
+
+
+_NOWHERE: Any = None
+
+
+def _used(definition: nodes.Node, library: str, aliases: Mapping[str, str]) -> Iterator[Key]:
+    """The definitions that the text of another one may name; a local name that is none does no harm."""
+    for node in walk(definition):
+        if isinstance(node, nodes.Identifier | nodes.Call):
+            yield ("define", library, node.name)
+        elif isinstance(node, nodes.Property | nodes.MethodCall):
+            if isinstance(node.source, nodes.Identifier):
+                yield ("define", aliases.get(node.source.name, node.source.name), node.name)
+            if isinstance(node, nodes.MethodCall):
+                yield from (("define", owner, node.name) for owner in aliases.values())
+
+
+def walk(node: object) -> Iterator[nodes.Node]:
+    """A node and all below it."""
+    pending = [node]
+    while pending:
+        current = pending.pop()
+        if isinstance(current, tuple):
+            pending.extend(current)
+        elif isinstance(current, nodes.Node):
+            yield current
+            pending.extend(getattr(current, each.name) for each in dataclasses.fields(current) if each.name != "span")
+
+
+class ContentChanges:
+    """Everything that differs between two versions, and what depends on it."""
+
+    def __init__(self, old: Knowledge, new: Knowledge) -> None:
+        self.before, self.after = Version(old), Version(new)
+        self.reasons: dict[Key, Reason] = dict(self._differing())
+
+    def _differing(self) -> Iterator[tuple[Key, Reason]]:
+        one, other = self.before, self.after
+        for key in dict.fromkeys((*one.definitions, *other.definitions)):
+            old, new = one.definitions.get(key), other.definitions.get(key)
+            if _essence(old) != _essence(new):
+                yield key, _definition_reason(key, old, new)
+        for key in dict.fromkeys((*one.codes, *other.codes)):
+            before, after = one.codes.get(key, frozenset()), other.codes.get(key, frozenset())
+            if before != after:
+                lost, gained = _codes(before - after), _codes(after - before)
+                yield (
+                    key,
+                    Reason("codes", key[1], f"without {gained}" if gained else "", f"without {lost}" if lost else ""),
+                )
+        for key in dict.fromkeys((*one.actions, *other.actions)):
+            was, now = one.actions.get(key), other.actions.get(key)
+            if was != now:
+                yield key, _action_reason(key, was, now)
+
+    def behind(self, ids: Iterable[str]) -> dict[Key, Reason]:
+        """The differences that what stands under some ids (of actions or facts) rests on."""
+        wanted = set(ids)
+        found: dict[Key, Reason] = {}
+        seen: set[Key] = set()
+        pending: list[Key] = []
+        for version in (self.before, self.after):
+            pending += [key for key in version.actions if key[2] in wanted]
+            pending += [key for name in wanted for key in version.facts.get(name, ())]
+        while pending:
+            key = pending.pop()
+            if key in seen:
+                continue
+            seen.add(key)
+            if key in self.reasons:
+                found[key] = self.reasons[key]
+            for version in (self.before, self.after):
+                pending += version.uses.get(key, ())
+        return found
+
+
+def _essence(node: nodes.Node | None) -> object:
+    """What a definition means: without its comments."""
+    if isinstance(node, nodes.Definition):
+        return dataclasses.replace(node, documentation=None)
+    return node
+
+
+def _definition_reason(key: Key, old: nodes.Node | None, new: nodes.Node | None) -> Reason:
+    _, library, name = key
+    label = f"{library}.{name}" if library else name
+    found = new if new is not None else old
+    place = str(found.span) if found is not None and found.span is not None else ""
+    if old is None or new is None:
+        return Reason("definition", label, _told(old), _told(new), place)
+    literals = _only_literals(old, new)
+    if literals is not None:
+        return Reason("threshold", label, ", ".join(a for a, _ in literals), ", ".join(b for _, b in literals), place)
+    return Reason("definition", label, _told(old), _told(new), place)
+
+
+def _only_literals(old: nodes.Node, new: nodes.Node) -> list[tuple[str, str]] | None:
+    """The literals that differ, if nothing else does."""
+    if isinstance(old, _LITERALS) and isinstance(new, _LITERALS):
+        return [] if old == new else [(_told(old), _told(new))]
+    if type(old) is not type(new):
+        return None
+    found: list[tuple[str, str]] = []
+    for each in dataclasses.fields(old):
+        if each.name in ("span", "name_span", "documentation"):
+            continue
+        pairs = _paired(getattr(old, each.name), getattr(new, each.name))
+        if pairs is None:
+            return None
+        for one, other in pairs:
+            inner = _only_literals(one, other)
+            if inner is None:
+                return None
+            found += inner
+    return found
+
+
+def _paired(one: object, other: object) -> list[tuple[nodes.Node, nodes.Node]] | None:
+    if isinstance(one, nodes.Node) and isinstance(other, nodes.Node):
+        return [(one, other)]
+    if isinstance(one, tuple) and isinstance(other, tuple) and len(one) == len(other):
+        inner = [_paired(a, b) for a, b in zip(one, other, strict=True)]
+        return None if None in inner else [pair for pairs in inner for pair in pairs or ()]
+    return [] if one == other else None
+
+
+def _told(node: nodes.Node | None) -> str:
+    if node is None:
+        return ""
+    inner = getattr(node, "expression", None) or getattr(node, "default", None) or node
+    text = " ".join(print_node(inner).split())
+    return text if len(text) <= _LONG else text[: _LONG - 1] + "…"
+
+
+def _codes(pairs: Iterable[tuple[str | None, str]]) -> str:
+    codes = sorted({code for _, code in pairs})
+    return ", ".join(codes[:12]) + (f" and {len(codes) - 12} more" if len(codes) > 12 else "")
+
+
+def _action_reason(key: Key, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> Reason:
+    name = f"{key[1].rsplit('/', 1)[-1]} {key[2]}"
+    if old is None or new is None:
+        return Reason("action", name, "there" if old is not None else "", "there" if new is not None else "", key[1])
+    members = [member for member in dict.fromkeys((*old, *new)) if old.get(member) != new.get(member)]
+    return Reason("action", f"{name} ({', '.join(members)})", place=key[1])
