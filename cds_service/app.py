@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask
@@ -19,22 +21,29 @@ from cds_service.endpoints.hook_calls import CallRules, hook_calls
 from cds_service.endpoints.logs import CallLog
 from cds_service.endpoints.manners import teach_manners
 from cds_service.endpoints.metrics import Metrics, service_metrics
-from cds_service.endpoints.offers import Decided, Offers
+from cds_service.endpoints.offers import Decided, Offer, Offers
 from cds_service.endpoints.openapi import describe
 from cds_service.endpoints.operators import operators
 from cds_service.fhir.limits import Limits
 from cds_service.hooks.feedback import FeedbackEvent
 from cds_service.hooks.profiles import ClientProfile
-from cds_service.hooks.requests import HookRequest
+from cds_service.hooks.requests import HookRequest, RequestParser
+from cds_service.hooks.services import Service
 from cds_service.memory.database import MemoryUnavailable, open_database
 from cds_service.memory.decisions import DecisionStore, Kept
 from cds_service.memory.feedback import FeedbackStore
 from cds_service.memory.migrations import migrate
 from cds_service.memory.tokens import UsedTokens
-from cds_service.settings import Settings
+from cds_service.patient_data.fhir_server import Bounds
+from cds_service.patient_data.sources import Sources
+from cds_service.plans.offers import Site
+from cds_service.settings import Settings, default_content
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+    from cds_service.knowledge.knowledge import Knowledge
+    from cds_service.knowledge.services import KnownService
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +59,44 @@ class Prepared:
 
 def prepare(settings: Settings) -> Prepared:
     """Load everything that can be wrong; a failure here stops the start and says why."""
-    offers: Offers = {}
-    return prepare_with(settings, offers)
+    from cds_service.endpoints.fhir_metadata import fhir_metadata
+    from cds_service.endpoints.fhir_plans import fhir_plans
+    from cds_service.endpoints.terminology import terminology_operations
+    from cds_service.knowledge.loading import LoadOptions, load_knowledge
+
+    knowledge = load_knowledge(content_folders(settings), options=LoadOptions(base=settings.canonical))
+    limits = Limits(size=settings.max_body_bytes)
+    blueprints = (
+        lambda: fhir_metadata(lambda: knowledge, version()),
+        lambda: fhir_plans(lambda: knowledge, limits),
+        lambda: terminology_operations(lambda: knowledge.terminology, limits),
+    )
+    return prepare_with(settings, offers_of(knowledge, settings), blueprints)
+
+
+def offers_of(knowledge: Knowledge, settings: Settings) -> Offers:
+    """The services of the loaded content, each bound to what it decides with."""
+    from cds_service.pipeline import Manner, decide
+
+    limits = Limits(size=settings.max_body_bytes)
+    sources = Sources(settings.fhir_servers, Bounds(seconds=settings.fhir_seconds, size=settings.max_body_bytes))
+    site = Site(settings.mechanism or f"cds-service {version()}", partial(_question_url, settings.own_url))
+    manner = Manner(site, language=settings.language)
+
+    def offer(service: KnownService, listed: Service) -> Offer:
+        parser = RequestParser(service.hook, knowledge.resource_type, limits)
+        return Offer(listed, parser, lambda request: decide(request, service, knowledge, sources, manner))
+
+    return {each.id: offer(each, each.offer) for each in knowledge.services.values() if each.offer is not None}
+
+
+def content_folders(settings: Settings) -> tuple[Path, ...]:
+    """The folders that content is read from: what comes with the code, unless switched off, and the site's own."""
+    return (*((default_content(),) if settings.packaged_content else ()), *settings.content)
+
+
+def _question_url(base: str, questionnaire: str) -> str:
+    return f"{base}/fhir/Questionnaire/{questionnaire}"
 
 
 def prepare_with(settings: Settings, offers: Offers, blueprints: Iterable[Callable[[], Blueprint]] = ()) -> Prepared:
@@ -150,7 +195,7 @@ def version() -> str:
 def _authenticate(prepared: Prepared) -> Authenticate:
     settings = prepared.settings
     if not settings.needs_tokens:
-        return anyone
+        return anyone(ClientProfile(rates_orders=settings.rates_orders))
     used = UsedTokens(open_database(settings.database_url, durable=False))
     return Authenticator(prepared.clients, used, audiences=settings.audiences)
 

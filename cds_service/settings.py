@@ -93,6 +93,7 @@ def _one_of(value: str, allowed: tuple[str, ...]) -> str:
 
 
 def _setting(default: Any, read: Callable[[str], Any], says: str, shown: str | None = None) -> Any:
+    """A field with how its variable is read, what it means, and how its default is shown where that is not plain."""
     return field(default=default, metadata={"read": read, "says": says, "shown": shown})
 
 
@@ -122,9 +123,9 @@ class Settings:
     content: tuple[Path, ...] = _setting(
         (),
         _paths,
-        "Folders with plandefinitions/ and terminology/; later ones add to and override earlier ones.",
-        "packaged",
+        "Further folders with plandefinitions/ and terminology/, separated as in PATH: a site's own content.",
     )
+    packaged_content: bool = _setting(True, _switch, "Whether the content that comes with this software is loaded.")
     canonical: str = _setting(
         "https://cds-service.example/fhir", _url, "Canonical base of our own artifacts; a site may put its own here."
     )
@@ -134,6 +135,10 @@ class Settings:
     rates_orders: bool = _setting(
         True, _switch, "Whether imaging orders get an appropriateness rating as a system action; clients may differ."
     )
+    mechanism: str | None = _setting(
+        None, _text, "How ratings on orders name this service; unset: its name and version.", "name and version"
+    )
+    language: str | None = _setting(None, _text, "Language of cards where the content has translations, e.g. de.")
     # Who may call
     client_auth: str = _setting(
         "auto",
@@ -194,6 +199,12 @@ class Settings:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+    @property
+    def own_url(self) -> str:
+        """Where this service is reached: what the site says, else where it listens."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url or f"http://{host}:{self.port}"
 
     @property
     def needs_tokens(self) -> bool:

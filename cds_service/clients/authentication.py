@@ -15,7 +15,7 @@ import jwt
 
 from cds_service.clients.keys import KeyCache, usable_keys
 from cds_service.clients.registry import Client
-from cds_service.hooks.profiles import ANY_CLIENT, ClientProfile
+from cds_service.hooks.profiles import ClientProfile
 from cds_service.hooks.refusals import Unauthenticated
 
 _log = logging.getLogger(__name__)
@@ -34,9 +34,9 @@ class UsedTokens(Protocol):
         """Whether this is the first use."""
 
 
-def anyone(_header: str | None, _audiences: tuple[str, ...]) -> ClientProfile:
-    """Authentication that is switched off: whatever the header says."""
-    return ANY_CLIENT
+def anyone(profile: ClientProfile) -> Callable[[str | None, tuple[str, ...]], ClientProfile]:
+    """Authentication that is switched off: whatever the header says, the caller is treated by `profile`."""
+    return lambda _header, _audiences: profile
 
 
 class _Refused(Exception):

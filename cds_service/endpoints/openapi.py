@@ -23,7 +23,7 @@ _BUNDLE = {
     },
 }
 _SHAPES: Mapping[str, Mapping[str, Any]] = {
-    "text": _ID,
+    "text": {"type": "string", "pattern": "^[A-Za-z]+(/[A-Za-z0-9.-]{1,64})?$|^[0-9.-]{1,64}$"},
     "references": {"type": "array", "items": {"type": "string"}},
     "bundle": _BUNDLE,
     "resources": {"oneOf": [_RESOURCE, {"type": "array", "items": _RESOURCE}]},
@@ -104,25 +104,29 @@ def _schema(name: str) -> dict[str, str]:
 
 def _request(hook: str) -> dict[str, Any]:
     members = HOOKS.get(hook, (Member("patientId", required=True),))
-    # A member that travels under several names is not required under this one.
     required = [member.name for member in members if member.required and not member.aliases]
-    context = {
+    context: dict[str, Any] = {
         "type": "object",
         "required": required,
         "properties": {member.name: _SHAPES[member.kind] for member in members},
     }
+    for member in members:
+        if member.required and member.aliases:  # it travels under several names, one of which must be there
+            context["properties"] |= dict.fromkeys(member.aliases, _ID)
+            context["anyOf"] = [{"required": [name]} for name in (member.name, *member.aliases)]
     return {
         "type": "object",
         "required": ["hook", "hookInstance", "context"],
         "properties": {
             "hook": {"const": hook},
-            "hookInstance": _ID | {"description": "A UUID."},
+            "hookInstance": {"type": "string", "format": "uuid"},
             "context": context,
             "prefetch": {"type": "object", "additionalProperties": {"type": ["object", "null"]}},
-            "fhirServer": {"type": "string", "format": "uri"},
+            "fhirServer": {"type": "string", "pattern": "^https?://[a-z0-9.]{1,64}(/[a-z0-9]{1,64})?$"},
             "fhirAuthorization": _schema("FhirAuthorization"),
             "extension": {"type": "object"},
         },
+        "dependentRequired": {"fhirAuthorization": ["fhirServer"]},
     }
 
 

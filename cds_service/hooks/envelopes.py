@@ -17,7 +17,7 @@ _PLAIN_WORDS = {
     "dict_type": "must be an object",
     "model_type": "must be an object",
     "model_attributes_type": "must be an object",
-    "int_type": "must be an integer",
+    "float_type": "must be a number",
     "list_type": "must be an array",
     "literal_error": "has a value that is not allowed",
     "too_long": "has too many entries",
@@ -36,7 +36,7 @@ class Authorization(_Part):
 
     access_token: Text
     token_type: str = "Bearer"  # noqa: S105  # a kind, no secret
-    expires_in: int | None = None
+    expires_in: float | None = None  # 3600 and 3600.0 are the same number
     scope: str | None = None
     subject: str | None = None
     patient: str | None = None

@@ -35,7 +35,7 @@ class FhirAuthorization:
     scope: str | None = None
     subject: str | None = None
     patient: str | None = field(default=None, repr=False)
-    expires_in: int | None = None
+    expires_in: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Arrival:
 class _Authorization(msgspec.Struct):
     access_token: str
     token_type: str = "Bearer"  # noqa: S105  # a kind, no secret
-    expires_in: int | None = None
+    expires_in: float | None = None
     scope: str | None = None
     subject: str | None = None
     patient: str | None = None
