@@ -7,11 +7,23 @@ from collections.abc import Sequence
 from cds_service.cql.compiler.scope import Scope
 from cds_service.cql.operator_names import BINARY, UNARY
 from cds_service.cql.operators.functions import evaluate_constant
-from cds_service.cql.operators.signatures import Signature
+from cds_service.cql.operators.signatures import INTERVAL, LIST, Signature, T
 from cds_service.cql.operators.table import TABLE
 from cds_service.cql.overloads import resolve_overload
 from cds_service.cql.semantic_errors import TypeMismatch
-from cds_service.cql.static_types import BOOLEAN, ERROR, NULL, Type, Typed, has_error
+from cds_service.cql.static_types import (
+    ANY,
+    BOOLEAN,
+    DATE,
+    DATETIME,
+    ERROR,
+    NULL,
+    TIME,
+    IntervalOf,
+    Type,
+    Typed,
+    has_error,
+)
 from cds_service.cql.tree import Apply, Constant, Converted
 from cds_service.cql.type_relations import Conversion
 from cds_service.errors import Span
@@ -72,13 +84,19 @@ def apply_one_of(
         raise mismatch(operator, kinds, candidates, span)
     arguments = tuple(converted(operand, step) for operand, step in zip(operands, match.conversions, strict=True))
     signature = match.signature
-    if precision is not None and not signature.takes_precision:
+    if precision is not None and not (signature.takes_precision and _is_temporal(signature.parameters)):
         raise TypeMismatch(f"{_words(operator)} takes no precision for {_types(kinds)}.", where=span)
     if all(isinstance(argument, Constant) for argument in arguments) and not signature.needs_run:
         done, value = evaluate_constant("apply", signature, arguments_of(arguments), precision)
         if done:
             return Constant(signature.result, span, value)
     return Apply(signature.result, span, signature, arguments, precision)
+
+
+def _is_temporal(parameters: tuple[Type, ...]) -> bool:
+    """Whether a precision such as `day` means anything for operands of these types."""
+    points = [parameter.point if isinstance(parameter, IntervalOf) else parameter for parameter in parameters]
+    return all(point in (DATE, DATETIME, TIME, NULL, ANY) for point in points)
 
 
 def arguments_of(arguments: Sequence[Typed]) -> tuple[object, ...]:
@@ -101,11 +119,19 @@ def mismatch(operator: str, kinds: Sequence[Type], candidates: list[Signature], 
 
 
 def _forms(candidates: list[Signature]) -> str:
-    shown = list(
-        dict.fromkeys(f"({', '.join(str(kind) for kind in candidate.parameters)})" for candidate in candidates)
-    )
+    shown = list(dict.fromkeys(_form(candidate.parameters) for candidate in candidates))
     more = f" and {len(shown) - 4} more" if len(shown) > 4 else ""
     return f"It takes {', '.join(shown[:4])}{more}."
+
+
+def _form(parameters: tuple[Type, ...]) -> str:
+    """The operands of one form, as one would say it."""
+    if parameters == (T, T):
+        return "two values of one type"
+    said = {T: "any value", LIST: "a list", INTERVAL: "an interval"}
+    if len(parameters) == 1 and parameters[0] in said:
+        return said[parameters[0]]
+    return f"({', '.join(said.get(parameter, str(parameter)) for parameter in parameters)})"
 
 
 def _words(operator: str) -> str:

@@ -51,6 +51,10 @@ def compile_identifier(node: nodes.Identifier, scope: Scope) -> Typed:
 
 
 def _hint(scope: Scope, name: str, known: list[str]) -> str:
+    if name in ("Patient", "Practitioner") and not scope.library.uses_fhir:
+        return "Add `using FHIR version '4.0.1'` to the library, and `context Patient`."
+    if name in ("Patient", "Practitioner"):
+        return f"Add `context {name}` above the first definition."
     near = meant(name, known)
     if near:
         return near

@@ -109,7 +109,11 @@ def compile_between(node: nodes.Between, scope: Scope) -> Typed:
         above = apply(scope, names[0], (subject, low), node.span)
         below = apply(scope, names[1], (subject, high), node.span)
     except TypeMismatch:
-        raise mismatch("between", (operand.type, low.type, high.type), TABLE.get("Less"), node.span) from None
+        raise TypeMismatch(
+            f"A value of type {operand.type} cannot lie between {low.type} and {high.type}.",
+            where=node.span,
+            remedy="All three have to be numbers, quantities, texts, dates or times of one kind.",
+        ) from None
     return Bound(BOOLEAN, node.span, subject, operand, Logical(BOOLEAN, node.span, "And", above, below))
 
 

@@ -66,6 +66,26 @@ def parse_sources(sources: Iterable[Source], problems: Problems) -> list[tuple[S
     return parsed
 
 
+def libraries_needed(sources: Iterable[Source], file: str) -> tuple[list[Source], str]:
+    """The library of a file with all that it includes, directly or through others, and the name of it."""
+    texts = list(sources)
+    parsed = {source.file: node for source, node in parse_sources(texts, Problems())}
+    by_name = {node.name: file for file, node in parsed.items()}
+    wanted: dict[str, None] = {}
+    waiting = [file]
+    while waiting:
+        current = waiting.pop()
+        if current in wanted:
+            continue
+        wanted[current] = None
+        library = parsed.get(current)
+        for node in library.definitions if library is not None else ():
+            if isinstance(node, nodes.Include) and node.name in by_name:
+                waiting.append(by_name[node.name])
+    own = parsed.get(file)
+    return [source for source in texts if source.file in wanted], (own.name if own is not None else None) or file
+
+
 def build_program(
     sources: Iterable[Source],
     model: Model | None,

@@ -112,7 +112,7 @@ def _codes(terminology: Typed, scope: Scope) -> Typed:
     step = scope.relations.conversion(kind, target)
     if step is None:
         raise TypeMismatch(
-            f"Resources cannot be searched by a {kind}.",
+            f"Resources cannot be searched by a value of type {kind}.",
             where=terminology.span,
             remedy="Use a value set, a code, a concept or a list of codes.",
         )
