@@ -8,16 +8,15 @@ nothing is counted twice (a slice has one result, whoever brings it).
 from __future__ import annotations
 
 import importlib
-import io
 import tempfile
 import threading
-import zipfile
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from cds_service.knowledge.loading import LoadOptions, load_knowledge
+from cds_service.replay.content_files import pack, unpack
 from cds_service.replay.failures import ReplayError
 from cds_service.replay.inputs import Slice
 from cds_service.replay.parts import Parts, run_slice
@@ -26,18 +25,6 @@ from cds_service.replay.tallies import Tally
 
 _AHEAD = 3  # slices a worker has waiting
 _RETRIES = 5  # times a slice is tried again after its worker died
-
-
-def pack(folders: Sequence[Path]) -> bytes:
-    """The content folders as one archive, the same bytes for the same files."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        for number, folder in enumerate(folders):
-            for path in sorted(folder.rglob("*")):
-                if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts):
-                    entry = zipfile.ZipInfo(f"{number:03d}/{path.relative_to(folder).as_posix()}")
-                    archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
-    return stream.getvalue()
 
 
 class _Loaded:
@@ -53,10 +40,7 @@ def _runner(content: bytes, base: str, options: RunOptions) -> Runner:
         found = _Loaded.runners.get(key)
         if found is None:
             with tempfile.TemporaryDirectory() as folder:
-                with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                    archive.extractall(folder)
-                folders = sorted(each for each in Path(folder).iterdir() if each.is_dir())
-                knowledge = load_knowledge(folders, options=LoadOptions(base=base))
+                knowledge = load_knowledge(unpack(content, Path(folder)), options=LoadOptions(base=base))
             found = _Loaded.runners[key] = Runner(knowledge, options)
         return found
 

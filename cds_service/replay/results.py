@@ -41,6 +41,8 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True):
     cards: tuple[CardLine, ...] = ()
     set_aside: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
+    invalid: tuple[str, ...] = ()
+    """Where its resources break FHIR, when that was asked for."""
     failure: Failure | None = None
     expected: tuple[dict[str, Any], ...] = ()
     """What the recording says the decisions should be."""

@@ -24,6 +24,7 @@ from cds_service.replay.failures import BrokenItem
 from cds_service.replay.files import LONGEST
 from cds_service.replay.inputs import Item
 from cds_service.replay.results import CardLine, Failure, Result
+from cds_service.replay.strictness import faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,8 @@ class RunOptions:
     """The hook that charts are taken for."""
     service: str | None = None
     orders: tuple[str, ...] = ()
-    words: bool = True
-    """Whether the texts of cards are kept in the results."""
+    strict: bool = False
+    """Whether every resource is checked with fhir.resources too."""
 
 
 class _Peek(msgspec.Struct):
@@ -77,6 +78,7 @@ class Runner:
             patient=call.request.context.patient_id,
             as_of=call.request.as_of.isoformat(),
             expected=call.expected,
+            invalid=faults(call.body) if self.options.strict else (),
         )
         try:
             decision = self.decide(call)
@@ -85,12 +87,7 @@ class Runner:
         except Exception as error:  # noqa: BLE001  # a bug met by one patient of a million must not end the run
             return msgspec.structs.replace(head, failure=Failure("internal", type(error).__name__))
         elapsed = (time.perf_counter() - start) * 1000
-        return _result(head, decision, self.knowledge.namespace, self.options.words, elapsed)
-
-    def body_of(self, item: Item) -> tuple[KnownService, bytes]:
-        """The hook request that an item is, for a service elsewhere."""
-        call = self.call(item)
-        return call.service, call.body
+        return _result(head, decision, self.knowledge.namespace, elapsed)
 
     def decide(self, call: Call) -> Decision:
         """The decision on a call."""
@@ -157,27 +154,27 @@ class Call:
     expected: tuple[dict[str, Any], ...] = ()
 
 
-def _result(head: Result, decision: Decision, namespace: str, words: bool, elapsed: float) -> Result:
+def _result(head: Result, decision: Decision, namespace: str, elapsed: float) -> Result:
     answer = response_json(decision.response)
     facts = decision.trace.facts
     return msgspec.structs.replace(
         head,
         plans=decision.plans,
         records=tuple(answer.get("extension", {}).get(f"{namespace}.decisions", ())),
-        cards=card_lines(answer, words),
+        cards=card_lines(answer),
         set_aside=tuple(f"{bad.type_name}/{bad.id}: {bad.path}" for bad in facts.set_aside),
         unreadable=facts.unreadable(),
         milliseconds=round(elapsed, 3),
     )
 
 
-def card_lines(answer: Mapping[str, Any], words: bool = True) -> tuple[CardLine, ...]:
+def card_lines(answer: Mapping[str, Any]) -> tuple[CardLine, ...]:
     """The cards of an answer, without what differs at every call."""
     return tuple(
         CardLine(
             summary=card.get("summary", ""),
             indicator=card.get("indicator", ""),
-            detail=card.get("detail", "") if words else "",
+            detail=card.get("detail", ""),
             suggestions=tuple(suggestion.get("label", "") for suggestion in card.get("suggestions", ())),
         )
         for card in answer.get("cards", ())

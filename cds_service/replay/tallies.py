@@ -22,6 +22,7 @@ class Tally(msgspec.Struct):
     without_cards: int = 0
     partial_data: int = 0
     set_aside: int = 0
+    invalid: int = 0
     cards: Counter[str] = msgspec.field(default_factory=Counter)
     statuses: Counter[str] = msgspec.field(default_factory=Counter)
     ratings: Counter[str] = msgspec.field(default_factory=Counter)
@@ -48,6 +49,7 @@ class Tally(msgspec.Struct):
             return
         self.without_cards += not result.cards
         self.partial_data += bool(result.unreadable)
+        self.invalid += bool(result.invalid)
         self.set_aside += len(result.set_aside)
         self.cards.update(card.indicator for card in result.cards)
         self.latency[_class_of(result.milliseconds)] += 1
@@ -132,6 +134,8 @@ def in_words(found: Tally, seconds: float | None = None) -> str:
     if found.partial_data:
         aside = f", {found.set_aside:,} resources set aside" if found.set_aside else ""
         lines.append(f"  {found.partial_data:,} with data that could not be had completely{aside}")
+    if found.invalid:
+        lines.append(f"  {found.invalid:,} with resources that break FHIR")
     for title, counter, most in (
         ("cards", found.cards, 5),
         ("decisions", found.statuses, 8),

@@ -1,0 +1,209 @@
+"""`cds-service replay`: recorded calls and charts through the pipeline again, and what changed against a baseline."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cds_service.cli.replay_plan import Plan, Side, side_of
+from cds_service.replay.baselines import Comparison, differences, join
+from cds_service.replay.columns import write_parquet
+from cds_service.replay.comparing import Difference
+from cds_service.replay.expectations import unmet
+from cds_service.replay.inputs import Slice, read_slice, slices_of
+from cds_service.replay.junit import write_junit
+from cds_service.replay.parts import Parts, open_parts
+from cds_service.replay.progress import Progress
+from cds_service.replay.reports import as_page
+from cds_service.replay.reports import in_words as comparison_in_words
+from cds_service.replay.results import Result, read_results
+from cds_service.replay.tallies import Tally
+from cds_service.replay.tallies import in_words as tally_in_words
+from cds_service.replay.tracing import Tracer
+from cds_service.settings import load
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+
+def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add this command to the command line."""
+    parser = subparsers.add_parser("replay", help="run recorded calls again, and say what changed")
+    parser.add_argument(
+        "paths", nargs="+", metavar="PATH", help="requests, Bundles, NDJSON of either, Bulk Data folders"
+    )
+    parser.add_argument("--content", action="append", type=Path, metavar="DIR", help="content to decide with")
+    parser.add_argument(
+        "--baseline", metavar="DIR|FILE|URL", help="other content, earlier results, or a running service"
+    )
+    parser.add_argument("--as-of", type=_moment, metavar="TIME", help="decision time of every call")
+    parser.add_argument("--hook", help="hook that charts are taken for")
+    parser.add_argument("--service", help="service that answers, where several do")
+    parser.add_argument("--order", action="append", default=[], metavar="TYPE/ID", help="order of a chart to decide on")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="results, one a line; the run can be continued")
+    parser.add_argument("--parquet", type=Path, metavar="FILE", help="results as a table")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="the comparison as a page")
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="results against expectations and baseline")
+    parser.add_argument(
+        "--allow", action="append", default=[], metavar="CHANGE", help="kind of change that is no finding"
+    )
+    parser.add_argument("--strict", action="store_true", help="check every resource with fhir.resources as well")
+    parser.add_argument("--engine", choices=["local", "dask"], default="local")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="Dask scheduler; none: a cluster on this machine")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, metavar="N")
+    parser.add_argument("--json", action="store_true", help="the summary for machines")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Replay; 1 when a call failed, an expectation is not met, or an answer changed against the baseline."""
+    settings = load(os.environ)
+    with ExitStack() as stack:
+        work = _work_folder(args, stack)
+        slices = slices_of(args.paths, work)
+        plan = Plan.of(args, settings, _started(work))
+        after = side_of(plan, args.content)
+        runs = [_Run(after, work / "after", slices, plan)]
+        if args.baseline and not Path(args.baseline).is_file():
+            before = side_of(plan, args.content, baseline=args.baseline)
+            runs.append(_Run(before, work / "before", slices, plan))
+        parts = [each.done() for each in runs]
+        report = _Report(args, plan, runs, parts)
+        findings = report.make()
+        if args.out:
+            parts[0].join(args.out)
+            _forget(work)
+    return 1 if findings else 0
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("write 2025-06-15 or 2025-06-15T09:00:00Z") from None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _work_folder(args: argparse.Namespace, stack: ExitStack) -> Path:
+    """Beside the results, where a run that was interrupted finds it; else a folder that goes with the process."""
+    if args.out is None:
+        return Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="replay-")))
+    folder: Path = args.out.with_name(f"{args.out.name}.parts")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _started(work: Path) -> datetime:
+    """When the run began: the first time, so that one that continues decides as of the same moment."""
+    file = work / "started.txt"
+    if not file.exists():
+        file.write_text(datetime.now(UTC).isoformat(), encoding="utf-8")
+    return datetime.fromisoformat(file.read_text(encoding="utf-8"))
+
+
+def _forget(work: Path) -> None:
+    """Remove the parts once the results are in place."""
+    for path in sorted(work.rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    work.rmdir()
+
+
+class _Run:
+    """One side of a replay: everything through one version of the content, or another service."""
+
+    def __init__(self, side: Side, folder: Path, slices: list[Slice], plan: Plan) -> None:
+        self.side, self.plan, self.slices = side, plan, slices
+        digest = sha256(f"{side.fingerprint}\n{plan.fingerprint}".encode()).hexdigest()
+        self.parts = open_parts(folder, slices, digest)
+        self.seconds = 0.0
+
+    def done(self) -> Parts:
+        """The parts, once none is missing."""
+        missing = self.parts.missing()
+        what = f"{self.side.name}: " if self.plan.has_baseline else ""
+        progress = Progress(sum(self.slices[number].size for number in missing), sys.stderr, what)
+        try:
+            for number, counted in self.side.do(self.parts, self.plan):
+                progress.add(self.slices[number].size, counted.calls)
+        finally:
+            self.seconds = progress.close()
+        return self.parts
+
+
+class _Report:
+    """What is told of a run, and whether there are findings."""
+
+    def __init__(self, args: argparse.Namespace, plan: Plan, runs: list[_Run], parts: list[Parts]) -> None:
+        self.args, self.plan, self.runs, self.parts = args, plan, runs, parts
+        self.after = runs[0]
+        self.kept: list[Difference] = []
+
+    def make(self) -> bool:
+        counted = self.parts[0].tally()
+        comparison = self._compare() if self.args.baseline else None
+        wrong = self._unmet()
+        if self.args.parquet:
+            write_parquet(self.args.parquet, self._results())
+        if self.args.junit:
+            write_junit(self.args.junit, self._results(), self.kept)
+        if comparison is not None and self.args.html:
+            page = as_page(comparison, "Replay: what changed", str(self.args.baseline), self.after.side.name)
+            self.args.html.write_text(page, encoding="utf-8")
+        self._print(counted, comparison, wrong)
+        changed = comparison is not None and bool(set(comparison.kinds) - set(self.args.allow))
+        return bool(counted.failed or wrong or changed)
+
+    def _results(self) -> Iterator[Result]:
+        for path in self.parts[0].paths():
+            yield from read_results(path)
+
+    def _unmet(self) -> list[str]:
+        return [f"{result.id}: {told}" for result in self._results() if result.expected for told in unmet(result)]
+
+    def _compare(self) -> Comparison:
+        before = list(self.parts[1].paths()) if len(self.parts) > 1 else [Path(self.args.baseline)]
+        comparison = Comparison()
+        changed = list(differences(join(before, self.parts[0].paths()), comparison, self.after.side.worst_first))
+        reasons = self._reasons({difference.id: difference for difference in changed})
+        for difference in changed:
+            comparison.add(difference, reasons.get(difference.id, ()))
+        if self.args.junit:
+            self.kept = changed
+        return comparison
+
+    def _reasons(self, changed: dict[str, Difference]) -> dict[str, Any]:
+        """Where both versions of the content are at hand: the calls that changed, decided once more with both."""
+        runners = [each.side.runner for each in self.runs[::-1]]
+        if len(runners) < 2 or any(runner is None for runner in runners) or self.runs[1].side.is_peer:
+            return {}
+        tracer = Tracer(*runners)  # type: ignore[arg-type]
+        found: dict[str, Any] = {}
+        for part in self.after.slices if changed else ():
+            for item in read_slice(part):
+                if item.place in changed:
+                    found[item.place] = tracer.reasons(item, changed[item.place])
+        return found
+
+    def _print(self, counted: Tally, comparison: Comparison | None, wrong: list[str]) -> None:
+        if self.args.json:
+            told: dict[str, Any] = {"summary": counted.as_json(), "unmet": wrong}
+            if comparison is not None:
+                told["baseline"] = comparison.as_json()
+            print(json.dumps(told, indent=2, ensure_ascii=False))
+            return
+        print(tally_in_words(counted, self.after.seconds))
+        for line in wrong[:20]:
+            print(f"  not as expected: {line}")
+        if len(wrong) > 20:
+            print(f"  and {len(wrong) - 20} more that are not as expected")
+        if comparison is not None:
+            print(comparison_in_words(comparison))
