@@ -184,8 +184,8 @@ def compare(left: Moment | None, right: Moment | None, precision: Precision | No
         if left.offset != right.offset and (precision is None or precision >= _HOUR):  # type: ignore[union-attr]
             if left_precision == _HOUR or right_precision == _HOUR:
                 return _compare_hours(left, right, precision)  # type: ignore[arg-type]
-            first += shift(left)  # type: ignore[arg-type]
-            second += shift(right)  # type: ignore[arg-type]
+            first += shift(left)  # type: ignore[arg-type, operator]
+            second += shift(right)  # type: ignore[arg-type, operator]
     elif kind is Date:
         first, second = left.days * DAY_LENGTH, right.days * DAY_LENGTH  # type: ignore[union-attr]
     else:

@@ -19,7 +19,7 @@ EXACT = Context(prec=96, rounding=ROUND_HALF_UP, traps=[_InvalidOperation, Divis
 """Wide enough for the product of any two values; rounding happens once, when a result is brought to eight places."""
 
 _INTEGER_MIN, _INTEGER_MAX = -(2**31), 2**31 - 1
-_HALF, _ONE, _ZERO = Decimal("0.5"), Decimal(1), Decimal(0)
+_ONE, _ZERO = Decimal(1), Decimal(0)
 
 
 def literal(text: str) -> Decimal:
@@ -136,7 +136,7 @@ def round_(operand: Decimal | int | None, digits: int | None = None) -> Decimal 
     if operand is None:
         return None
     value = Decimal(operand)
-    places_wanted = digits or 0
+    places_wanted = max(digits or 0, -28)
     if places_wanted >= places(value) and places_wanted >= 0:
         return value
     result = EXACT.quantize(value, _ONE.scaleb(-places_wanted))

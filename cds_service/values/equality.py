@@ -7,7 +7,7 @@ known. Elements that are null on both sides do not count.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -86,11 +86,11 @@ def _equal(left: Any, right: Any, same: Equal, compare: Callable[[Any, Any], int
         return True
     if kind is Tuple:
         names = dict.fromkeys((*left, *right))
-        return _elements_equal([(left.get(name), right.get(name)) for name in names], same, strict=False)
+        return _elements_equal(((left.get(name), right.get(name)) for name in names), same, strict=False)
     fields = getattr(left, "__struct_fields__", None)
     if fields is not None:
-        pairs = [(_present(getattr(left, name)), _present(getattr(right, name))) for name in fields]
-        return _elements_equal(pairs, same, strict=same is fhirpath_equal)
+        elements = ((_present(getattr(left, name)), _present(getattr(right, name))) for name in fields)
+        return _elements_equal(elements, same, strict=same is fhirpath_equal)
     if kind is Code:
         pairs = [(left.code, right.code), (left.system, right.system)]
         return _elements_equal([*pairs, (left.version, right.version), (left.display, right.display)], same, False)
@@ -113,7 +113,7 @@ def _present(value: Any) -> Any:
     return None if isinstance(value, _LISTS) and not value else value
 
 
-def _elements_equal(pairs: Sequence[tuple[Any, Any]], same: Equal, strict: bool) -> Truth:
+def _elements_equal(pairs: Iterable[tuple[Any, Any]], same: Equal, strict: bool) -> Truth:
     for left, right in pairs:
         if left is None and right is None:
             continue
@@ -127,7 +127,7 @@ def lists_equal(left: Sequence[Any], right: Sequence[Any], same: Equal = equal) 
     """Whether two lists have equal elements in the same order; two nulls are equal here."""
     if len(left) != len(right):
         return False
-    return _elements_equal(list(zip(left, right, strict=True)), same, strict=False)
+    return _elements_equal(zip(left, right, strict=True), same, strict=False)
 
 
 def equivalent(left: Any, right: Any) -> bool:

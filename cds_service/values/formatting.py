@@ -19,9 +19,14 @@ _ESCAPES = str.maketrans({"\\": "\\\\", "'": "\\'", "\r": "\\r", "\n": "\\n", "\
 _DATE_LENGTHS = (4, 7, 10)
 
 
+def _digits(value: Decimal) -> str:
+    """All digits of a decimal, unless it lies far beyond every range."""
+    return format(value, "f") if abs(value.adjusted()) < 64 else str(value)
+
+
 def decimal_text(value: Decimal) -> str:
     """A decimal with at least one place: `5.0`."""
-    text = format(value, "f")
+    text = _digits(value)
     return text if "." in text else f"{text}.0"
 
 
@@ -57,7 +62,7 @@ def datetime_text(value: DateTime) -> str:
 
 def quantity_text(value: Quantity) -> str:
     """A quantity with its unit in quotes, calendar durations as words: `125 'cm'`, `4 days`."""
-    number = format(value.value, "f")
+    number = _digits(value.value)
     if value.unit in CALENDAR_UNITS:
         return f"{number} {value.unit}" if value.value == 1 else f"{number} {value.unit}s"
     return f"{number} '{value.unit}'"
@@ -192,7 +197,7 @@ def to_text(value: Any) -> str:
 
 
 def _plain(value: Decimal) -> str:
-    text = format(value, "f")
+    text = _digits(value)
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

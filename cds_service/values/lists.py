@@ -1,6 +1,6 @@
 """Lists: membership, set operations, positions and parts. Two nulls count as the same element.
 
-Plain elements (numbers, strings) go through hashing; dates, quantities and structures through equality.
+Elements are hashed wherever equal elements can share a key; tuples, intervals and structures are compared.
 """
 
 from __future__ import annotations
@@ -9,14 +9,18 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from cds_service.values import comparison
+from cds_service.values import comparison, dates, quantities
+from cds_service.values.codes import Code, CodeSystem, Concept, ValueSet
 from cds_service.values.equality import equal, equivalent
 from cds_service.values.failures import ManyWhereOneExpected
 from cds_service.values.logic import Truth, conjunction, conjunction_of, disjunction_of
 from cds_service.values.longs import Long
+from cds_service.values.quantity import Quantity
+from cds_service.values.temporals import DAY_LENGTH, Date, DateTime, Time
 
 List = Sequence[Any] | None
 _HASHABLE = frozenset((int, str, Decimal, Long))
+_EXACT = frozenset((bool, Time, Code, Concept, ValueSet, CodeSystem))
 
 
 def _same(left: Any, right: Any) -> Truth:
@@ -79,27 +83,52 @@ def properly_included_in(left: List, right: List) -> Truth:
     return properly_includes(right, left)
 
 
-class _Seen:
-    """A set of elements under `_same`, answered by hashing for plain elements."""
+def _key(element: Any) -> tuple[Any, bool]:
+    """A key that equal elements share, and whether sharing it makes them equal."""
+    kind = type(element)
+    if element is None or kind in _HASHABLE:
+        return element, True
+    if kind is DateTime:
+        return ("at", element.instant + dates.shift(element), element.precision), True
+    if kind is Date:
+        return ("at", element.days * DAY_LENGTH, element.precision), True
+    if kind is Quantity:
+        return quantities.equality_key(element), True
+    if kind in _EXACT:
+        return (kind, element), True
+    # Model objects with different ids are different; the rest is compared one by one.
+    return (kind, getattr(element, "id", None)), False
 
-    __slots__ = ("others", "plain")
+
+class _Seen:
+    """A set of elements under `_same`, answered by hashing wherever equality allows it."""
+
+    __slots__ = ("exact", "similar")
 
     def __init__(self, elements: Iterable[Any] = ()) -> None:
-        self.plain: set[Any] = set()
-        self.others: list[Any] = []
+        self.exact: set[Any] = set()
+        self.similar: dict[Any, list[Any]] = {}
         for element in elements:
             self.add(element)
 
-    def add(self, element: Any) -> None:
-        if element is None or type(element) in _HASHABLE:
-            self.plain.add(element)
-        else:
-            self.others.append(element)
+    def add(self, element: Any) -> bool:
+        """Take the element in; whether it was new."""
+        key, exact = _key(element)
+        if exact:
+            before = len(self.exact)
+            self.exact.add(key)
+            return len(self.exact) > before
+        similar = self.similar.setdefault(key, [])
+        if any(each is element or equal(each, element) is True for each in similar):
+            return False
+        similar.append(element)
+        return True
 
     def __contains__(self, element: Any) -> bool:
-        if element is None or type(element) in _HASHABLE:
-            return element in self.plain
-        return any(equal(each, element) is True for each in self.others)
+        key, exact = _key(element)
+        if exact:
+            return key in self.exact
+        return any(each is element or equal(each, element) is True for each in self.similar.get(key, ()))
 
 
 def distinct(elements: List) -> list[Any] | None:
@@ -108,12 +137,8 @@ def distinct(elements: List) -> list[Any] | None:
 
 
 def _without_repetition(elements: Iterable[Any]) -> list[Any]:
-    seen, result = _Seen(), []
-    for element in elements:
-        if element not in seen:
-            seen.add(element)
-            result.append(element)
-    return result
+    seen = _Seen()
+    return [element for element in elements if seen.add(element)]
 
 
 def union(left: List, right: List) -> list[Any]:

@@ -259,6 +259,13 @@ def round_(operand: Quantity | None, digits: int | None = None) -> Quantity | No
     return None if operand is None else _quantity(decimals.round_(operand.value, digits), operand.unit)
 
 
+@lru_cache(maxsize=4096)
+def equality_key(quantity: Quantity) -> tuple[str, Fraction]:
+    """The same for exactly those quantities that are equal."""
+    months = _MONTHS.get(quantity.unit)
+    return base_value(quantity) if months is None else ("months", Fraction(quantity.value) * months)
+
+
 def base_value(quantity: Quantity) -> tuple[str, Fraction]:
     """A key that sorts quantities of one dimension by amount."""
     unit = quantity.unit

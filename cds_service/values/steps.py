@@ -9,7 +9,7 @@ from cds_service.values import dates, decimals, integers, longs
 from cds_service.values.failures import IncompatibleValues, ValueOutOfRange
 from cds_service.values.longs import Long
 from cds_service.values.precisions import Precision
-from cds_service.values.quantity import CALENDAR_UNITS, Quantity
+from cds_service.values.quantity import Quantity
 from cds_service.values.temporals import DAY_LENGTH, Date, DateTime, Time
 from cds_service.values.uncertainty import Uncertainty
 
@@ -122,8 +122,3 @@ def type_name(value: Any) -> str:
     """The name of the System type of a value (`Any` for null or a type without points)."""
     kind = type(value)
     return value.point_type if kind is Uncertainty else TYPE_NAMES.get(kind, "Any")
-
-
-def is_calendar(quantity: Quantity) -> bool:
-    """Whether the quantity is a calendar duration."""
-    return quantity.unit in CALENDAR_UNITS

@@ -80,6 +80,7 @@ def _atom(code: str) -> Unit:
     raise _NoUnitError(code)
 
 
+_LONGEST = 256  # characters: beyond that it is no unit, and numbers in it need no end
 _TOKEN = re.compile(r"\{[^{}]*\}|[./()]|10[*^]|[^./(){}\[\]]*(?:\[[^\[\]]*\][^./(){}\[\]]*)*", re.ASCII)
 _COMPONENT = re.compile(r"(10[*^]|.*?[^\d+-])([+-]?\d+)?", re.ASCII | re.DOTALL)
 
@@ -176,7 +177,7 @@ class _Parser:
 def parse(text: str) -> Unit | None:
     """The meaning of a UCUM expression; null for a text that is none."""
     try:
-        return _Parser(text).parse() if text and text.isascii() and not text.isspace() else None
+        return _Parser(text).parse() if 0 < len(text) <= _LONGEST and text.isascii() else None
     except _NoUnitError:
         return None
 

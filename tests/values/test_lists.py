@@ -219,3 +219,27 @@ def test_elements_of_tuples() -> None:
     assert get(None, "a") is None
     assert hash(Tuple({"a": 1})) == hash(Tuple({"a": 2}))
     assert Tuple({"a": 1}) == Tuple({"a": 1})
+
+
+ANYTHING = [
+    *(1, D("1.0"), Long(1), "1", True, None, make(1, "m"), make(100, "cm"), make(1, "year"), make(12, "months")),
+    *(make(365, "days"), parse_date("2025-01-01"), parse_datetime("2025-01-01T"), FINE, COARSE, CODE, Concept((CODE,))),
+    *(parse_datetime("2025-01-01T10:00:00+02:00"), parse_datetime("2025-01-01T08:00:00Z"), make(5, "eggs")),
+    *(_Resource("a"), _Resource("a"), _Resource("b"), _Resource(None, ["x"]), _Resource(None, ["x"]), Tuple({"a": 1})),
+    *([1], [1], ValueSet("v"), Tuple({"a": D("1.0")}), parse_date("2025"), parse_datetime("2025-01-01T10+02:00")),
+]
+
+
+@given(st.lists(st.sampled_from(ANYTHING), max_size=8))
+def test_distinct_keeps_what_equality_does_not_know_to_be_the_same(several: list[Any]) -> None:
+    kept: list[Any] = []
+    for each in several:
+        same = [other for other in kept if (each is None and other is None) or equality.equal(other, each) is True]
+        if not same:
+            kept.append(each)
+    assert lists.distinct(several) == kept
+
+
+def test_the_only_difference_may_come_late() -> None:
+    many = [_Resource(str(number)) for number in range(2000)]
+    assert lists.distinct([*many, *many]) == many
