@@ -13,7 +13,7 @@ from flask import Blueprint, Flask
 
 from cds_service.clients.authentication import Authenticator, anyone
 from cds_service.clients.registry import Client, read_clients
-from cds_service.endpoints.callers import Authenticate
+from cds_service.endpoints.callers import Authenticate, guard
 from cds_service.endpoints.discovery import discovery
 from cds_service.endpoints.feedback import feedback
 from cds_service.endpoints.gate import Gate
@@ -59,6 +59,7 @@ class Prepared:
 
 def prepare(settings: Settings) -> Prepared:
     """Load everything that can be wrong; a failure here stops the start and says why."""
+    check_surroundings(settings)  # quick to find wrong; loading takes longer
     from cds_service.endpoints.fhir_metadata import fhir_metadata
     from cds_service.endpoints.fhir_plans import fhir_plans
     from cds_service.endpoints.terminology import terminology_operations
@@ -69,7 +70,7 @@ def prepare(settings: Settings) -> Prepared:
     blueprints = (
         lambda: fhir_metadata(lambda: knowledge, version()),
         lambda: fhir_plans(lambda: knowledge, limits),
-        lambda: terminology_operations(lambda: knowledge.terminology, limits),
+        lambda: terminology_operations(knowledge.terminology, limits),
     )
     return prepare_with(settings, offers_of(knowledge, settings), blueprints)
 
@@ -101,12 +102,17 @@ def _question_url(base: str, questionnaire: str) -> str:
 
 def prepare_with(settings: Settings, offers: Offers, blueprints: Iterable[Callable[[], Blueprint]] = ()) -> Prepared:
     """The same around services that were made elsewhere."""
+    clients = check_surroundings(settings)
+    return Prepared(settings, offers, service_metrics(offers, settings.workers), clients, tuple(blueprints))
+
+
+def check_surroundings(settings: Settings) -> dict[str, Client]:
+    """The clients of the site; the database is brought up to date on the way."""
     clients = read_clients(settings.clients, settings.rates_orders) if settings.clients else {}
     database = open_database(settings.database_url)
     migrate(database)
     database.close()  # a connection does not survive the making of worker processes
-    metrics = service_metrics(offers, settings.workers)
-    return Prepared(settings, offers, metrics, clients, tuple(blueprints))
+    return clients
 
 
 class Application:
@@ -168,6 +174,7 @@ def create_app(prepared: Prepared, worker: int = 0) -> Application:
     authenticate = _authenticate(prepared)
     services = tuple(offer.service for offer in offers.values())
     description = describe(services, version(), settings.needs_tokens)
+    guard(app, "/fhir", authenticate, settings.public_url)
     # blueprints
     app.register_blueprint(discovery(offers, authenticate, rules))
     app.register_blueprint(hook_calls(offers, authenticate, remember, rules))

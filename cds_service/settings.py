@@ -159,6 +159,11 @@ class Settings:
     audiences: tuple[str, ...] = _setting(
         (), _list, "Values of aud accepted in tokens besides the URL that was called; some sites agree on a fixed one."
     )
+    workbench: str = _setting(
+        "auto",
+        partial(_one_of, allowed=("auto", "on", "off")),
+        "Whether GET / shows the workbench; auto: where callers need no token, for it asks for none.",
+    )
     # Patient data
     fhir_servers: tuple[str, ...] = _setting(
         (), _bases, "FHIR bases that may be read, separated by commas; * matches any part. Empty: no callbacks."
@@ -212,6 +217,11 @@ class Settings:
         return self.client_auth == "required" or (
             self.client_auth == "auto" and not self.is_loopback and not self.open_to_anyone
         )
+
+    @property
+    def shows_workbench(self) -> bool:
+        """Whether people may look in without a token; settles `auto`."""
+        return self.workbench == "on" or (self.workbench == "auto" and not self.needs_tokens)
 
     @property
     def extension_base(self) -> str:

@@ -92,6 +92,8 @@ def test_every_call_needs_a_token_for_itself(tmp_path: Path) -> None:
         assert caller.post(told, json={"feedback": []}, headers=token(BASE + told)).status_code == 200
         assert caller.post(told, json={"feedback": []}, headers=token(BASE + view)).status_code == 200
         assert caller.options(view).status_code == 200
+        assert caller.get("/fhir/metadata").status_code == 401
+        assert caller.get("/fhir/metadata", headers=token(f"{BASE}/fhir")).status_code == 404  # not part of this test
         assert caller.get("/health/live").status_code == 200
 
 
