@@ -1,4 +1,4 @@
-"""Checks of terminology content: codes that can exist, names that agree, sets that must not touch, maps that lead on."""
+"""Checks of terminology content: codes that can exist, names that agree, sets that do not touch, maps that lead on."""
 
 from __future__ import annotations
 

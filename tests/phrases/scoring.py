@@ -84,7 +84,7 @@ def score(matcher: PhraseMatcher, name: str) -> Score:
 
 
 def _compare(total: Score, text: str, labels: list[Label], mentions: list[Mention]) -> None:
-    said = {(one.concept, one.status) for one in mentions if one.status != "ask"}
+    said: set[tuple[str, str]] = {(one.concept, one.status) for one in mentions if one.status != "ask"}
     asks = {one.concept for one in mentions if one.status == "ask"}
     meant = {(label.concept, label.status) for label in labels}
     total.texts += 1
@@ -101,11 +101,15 @@ def _compare(total: Score, text: str, labels: list[Label], mentions: list[Mentio
     for label in labels:
         if label.levels and (label.concept, label.status) in said:
             total.levels_asked += 1
-            if any((one.concept, one.status, one.levels) == (label.concept, label.status, label.levels) for one in mentions):
+            if any(
+                (one.concept, one.status, one.levels) == (label.concept, label.status, label.levels) for one in mentions
+            ):
                 total.levels_right += 1
             else:
                 right = False
-        if label.number and not any(one.concept == label.concept and str(one.number) == label.number for one in mentions):
+        if label.number and not any(
+            one.concept == label.concept and str(one.number) == label.number for one in mentions
+        ):
             right = False
     total.texts_right += right
     if not right:
