@@ -266,6 +266,7 @@ def equality_key(quantity: Quantity) -> tuple[str, Fraction]:
     return base_value(quantity) if months is None else ("months", Fraction(quantity.value) * months)
 
 
+@lru_cache(maxsize=4096)
 def base_value(quantity: Quantity) -> tuple[str, Fraction]:
     """A key that sorts quantities of one dimension by amount."""
     unit = quantity.unit

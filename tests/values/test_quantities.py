@@ -143,6 +143,10 @@ def test_products_and_quotients_of_units_mean_what_they_say(left: str, right: st
     [
         ("1 'cm'", "0.01 'm'", True),
         ("1 'cm'", "1 'cm2'", None),
+        ("98.6 '[degF]'", "37 'Cel'", True),
+        ("98.7 '[degF]'", "37 'Cel'", False),
+        ("310.15 'K'", "37 'Cel'", True),
+        ("50 '%'", "0.5", True),
         ("1 week", "7 days", True),
         ("1 week", "1 'wk'", True),
         ("1 day", "24 'h'", True),
