@@ -123,16 +123,18 @@ def agreement(table: Sequence[Sequence[int]], *, confidence: float = 0.95) -> Ag
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """A named range; `low` is exclusive unless `includes_low`, `high` inclusive; None is open."""
+    """A named range; `low` is exclusive and `high` inclusive unless said otherwise; None is open."""
 
     code: str
     low: float | None
     high: float | None
     includes_low: bool = False
+    includes_high: bool = True
 
     def holds(self, value: float) -> bool:
+        """Whether `value` lies in the band."""
         above = self.low is None or value > self.low or (self.includes_low and value == self.low)
-        return above and (self.high is None or value <= self.high)
+        return above and (self.high is None or value < self.high or (self.includes_high and value == self.high))
 
 
 def band(value: float, bands: Sequence[Band]) -> str | None:

@@ -15,7 +15,7 @@ KAPPA_BANDS = (
     Band("moderate", 0.40, 0.60),
     Band("substantial", 0.60, 0.80),
     Band("almost-perfect", 0.80, 1.0),
-    Band("poor", None, 0.0),
+    Band("poor", None, 0.0, includes_high=False),
 )
 
 

@@ -1,0 +1,126 @@
+"""One patient's data in, that patient's counts out; the same for a request, a folder and a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from cds_service.cql.evaluation import Evaluation
+from cds_service.errors import CdsError
+from cds_service.facts.facts import Facts, facts_from_bundle
+from cds_service.fhir.limits import Limits
+from cds_service.quality.counting import Counted, count_patient
+from cds_service.quality.measures import Measure
+from cds_service.quality.programme import Programme
+from cds_service.values.dates import now_from
+from cds_service.values.interval import Interval
+
+PERIOD = "Measurement Period"
+UNREADABLE = "Unreadable"
+
+
+class WrongPeriod(CdsError):
+    """A period that cannot be read."""
+
+    code = "usage"
+
+
+class NoPatient(CdsError):
+    """Data that hold no patient."""
+
+    code = "no-patient"
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """The days that are reported on, both included."""
+
+    first: date
+    last: date
+
+    def __str__(self) -> str:
+        return f"{self.first.isoformat()} to {self.last.isoformat()}"
+
+    @property
+    def interval(self) -> Interval:
+        """From the first moment of the first day to the last of the last."""
+        begin = datetime.combine(self.first, time.min, UTC)
+        end = datetime.combine(self.last, time.max, UTC).replace(microsecond=999_000)
+        return Interval(now_from(begin), now_from(end), True, True, "DateTime")
+
+
+def parse_period(text: str) -> Period:
+    """`2024`, `2024-Q3`, `2024-07`, or `2024-07-01/2025-06-30`."""
+    first, slash, last = text.partition("/")
+    try:
+        period = Period(_ends(first)[0], _ends(last)[1]) if slash else Period(*_ends(first))
+    except ValueError:
+        raise WrongPeriod(
+            f"{text!r} is no period.", remedy="Write 2024, 2024-Q3, 2024-07 or 2024-07-01/2025-06-30."
+        ) from None
+    if period.last < period.first:
+        raise WrongPeriod(f"The period {text!r} ends before it begins.")
+    return period
+
+
+def _ends(text: str) -> tuple[date, date]:
+    year, _, rest = text.strip().partition("-")
+    if not rest:
+        return date(int(year), 1, 1), date(int(year), 12, 31)
+    if rest[:1] in "Qq":
+        month = 3 * int(rest[1:]) - 2
+        return date(int(year), month, 1), _month_end(int(year), month + 2)
+    if len(rest) == 2:
+        return date(int(year), int(rest), 1), _month_end(int(year), int(rest))
+    day = date.fromisoformat(text.strip())
+    return day, day
+
+
+def _month_end(year: int, month: int) -> date:
+    following = date(year + month // 12, month % 12 + 1, 1)
+    return following - timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """Counts patients against the measures of a programme."""
+
+    programme: Programme
+    measures: tuple[Measure, ...]
+    period: Period
+    as_of: datetime
+    name: Callable[[str], str] = str  # how a subject is called in the results
+    parameters: Mapping[str, Any] | None = None
+
+    def count(self, body: bytes, limits: Limits | None = None) -> tuple[str, tuple[Counted, ...]]:
+        """The subject of a Bundle and what it counts for."""
+        facts = facts_from_bundle(
+            body, as_of=self.as_of, decoder=self.programme.decoder, groups=self.programme.groups, limits=limits
+        )
+        return self.count_facts(facts)
+
+    def count_facts(self, facts: Facts) -> tuple[str, tuple[Counted, ...]]:
+        """The same for facts that were read already."""
+        patient = facts.patient
+        identifier = getattr(patient, "id", None) or facts.patient_id
+        if identifier is None:
+            raise NoPatient("The data hold no Patient.", remedy="Send one patient's resources with the Patient.")
+        subject = self.name(f"Patient/{identifier}")
+        given: dict[Any, Any] = {PERIOD: self.period.interval, UNREADABLE: list(facts.unreadable())}
+        given.update(self.parameters or {})
+        declared = {
+            parameter.name
+            for library in self.programme.compiled.libraries
+            for parameter in self.programme.compiled.parameters(library)
+        }
+        known = {name: value for name, value in given.items() if name in declared}
+        run = Evaluation(self.programme.compiled, facts, {**self.programme.parameters, **known})
+        return subject, tuple(part for measure in self.measures for part in count_patient(measure, run, subject))
+
+
+def pseudonyms(names: Sequence[str], prefix: str) -> dict[str, str]:
+    """A short name for each, in the order of the names sorted, so that the same registry gives the same ones."""
+    width = max(2, len(str(len(set(names)))))
+    return {name: f"{prefix} {number:0{width}}" for number, name in enumerate(sorted(set(names)), 1)}
