@@ -62,7 +62,7 @@ def free_port() -> int:
 
 @contextmanager
 def running(
-    folder: Path, command: tuple[str, ...] = ("-m", "tests.edge.serve"), **environment: str
+    folder: Path, command: tuple[str, ...] = ("-m", "tests.edge.serve"), cwd: Path = ROOT, **environment: str
 ) -> Iterator[Running]:
     """A server with these settings; killed at the end, if it still runs."""
     port = free_port()
@@ -73,7 +73,7 @@ def running(
     with log.open("wb") as stream:
         process = subprocess.Popen(
             [sys.executable, *command],
-            cwd=ROOT,
+            cwd=cwd,
             stderr=stream,
             stdout=stream,
             env={**kept, **given},
