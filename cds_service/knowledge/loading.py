@@ -22,7 +22,7 @@ from cds_service.knowledge.reading import CANONICAL_BASE, Content, closure, cont
 from cds_service.knowledge.services import KnownService, make_services
 from cds_service.knowledge.site import site_parameters
 from cds_service.patient_data.gather import Reading
-from cds_service.plans.expressions import Expression, FhirPath, Unusable
+from cds_service.plans.expressions import Define, Expression, FhirPath, Unusable
 from cds_service.plans.facts_catalogue import FactCatalogue, read_facts
 from cds_service.terminology.loading import load_terminology
 from cds_service.terminology.terminology import Terminology
@@ -95,7 +95,7 @@ def make_knowledge(
     compiled = _compile(content, definitions, model, terminology, roots, errors)
     if errors or compiled is None:
         raise ErrorGroup(tuple(errors))
-    facts = _facts(compiled)
+    facts = _facts(compiled, definitions)
     definitions.facts = facts
     services = make_services(definitions, terminology, options.base, errors)  # again: now the facts are known
     types = _types_read(compiled)
@@ -170,8 +170,18 @@ def _compile(
     return None
 
 
-def _facts(compiled: CompiledLibraries) -> FactCatalogue:
-    return read_facts(d for library in compiled.libraries for d in compiled.definitions(library))
+def _facts(compiled: CompiledLibraries, definitions: Definitions) -> FactCatalogue:
+    """The facts, with the criteria of scenarios that depend on those of which silence is noted."""
+    facts = read_facts(d for library in compiled.libraries for d in compiled.definitions(library))
+    criteria = {c for group in definitions.groups for a in group.alternatives for c in a.criteria}
+    changes: dict[tuple[str, str], frozenset[object]] = {}
+    for fact in facts:
+        if fact.missing == "note":
+            dependents = compiled.dependents([compiled.entry(*fact.key).slot])
+            changes[fact.key] = frozenset(
+                c for c in criteria if not isinstance(c, Define) or dependents[compiled.entry(c.library, c.name).slot]
+            )
+    return FactCatalogue(facts, changes)
 
 
 def _types_read(compiled: CompiledLibraries) -> Mapping[tuple[str, str], frozenset[str]]:

@@ -45,7 +45,10 @@ class Fact:
 class FactCatalogue:
     """All facts, by id and by definition."""
 
-    def __init__(self, facts: Iterable[Fact]) -> None:
+    def __init__(
+        self, facts: Iterable[Fact], changes: Mapping[tuple[str, str], frozenset[object]] | None = None
+    ) -> None:
+        self._changes = changes
         self.facts = tuple(facts)
         self.by_id: dict[str, Fact] = {}
         self.by_key: dict[tuple[str, str], Fact] = {}
@@ -54,12 +57,19 @@ class FactCatalogue:
             self.by_key[fact.key] = fact
         self.noted = tuple(fact for fact in self.facts if fact.missing == "note")
 
+    def may_change(self, fact: Fact, expressions: Iterable[object]) -> bool:
+        """Whether any of `expressions` depends on the fact, as far as is known from the compiled logic."""
+        if self._changes is None or fact.key not in self._changes:
+            return True
+        concerned = self._changes[fact.key]
+        return any(expression in concerned for expression in expressions)
+
     def __contains__(self, identifier: str) -> bool:
         return identifier in self.by_id
 
 
-def read_facts(definitions: Iterable[Tagged]) -> FactCatalogue:
-    """The catalogue of the definitions that carry a `@fact` tag."""
+def read_facts(definitions: Iterable[Tagged]) -> tuple[Fact, ...]:
+    """The facts among the definitions: those that carry a `@fact` tag."""
     found: list[Fact] = []
     for definition in definitions:
         identifier = definition.tags.get("fact")
@@ -78,7 +88,7 @@ def read_facts(definitions: Iterable[Tagged]) -> FactCatalogue:
                     says=(definition.tags.get("says") or "").strip(),
                 )
             )
-    return FactCatalogue(found)
+    return tuple(found)
 
 
 def _key(name: str, library: str) -> tuple[str, str]:

@@ -8,7 +8,16 @@ from typing import Any, Protocol
 
 from cds_service.errors import CdsError
 from cds_service.plans.expressions import Define, Expression, FhirPath, InlineCql, Literal, Unusable
-from cds_service.proposals.outcomes import APPLIES, DOES_NOT_APPLY, FactNeed, Outcome, all_of, cannot_tell, failed
+from cds_service.proposals.outcomes import (
+    APPLIES,
+    DOES_NOT_APPLY,
+    UNTOLD,
+    FactNeed,
+    Outcome,
+    all_of,
+    cannot_tell,
+    failed,
+)
 
 
 class Need(Protocol):
@@ -74,8 +83,11 @@ class Logic:
             case Unusable(reason):
                 raise CannotEvaluate(reason)
 
-    def outcome(self, expression: Expression, focus: Any = None) -> Outcome:
-        """Whether `expression` holds: an unknown value cannot be told and names its needs, an error is a failure."""
+    def outcome(self, expression: Expression, focus: Any = None, *, asks: bool = True) -> Outcome:
+        """Whether `expression` holds: an unknown value cannot be told, an error is a failure.
+
+        With `asks`, what cannot be told names the facts that would settle it; finding them is the costly part.
+        """
         missing = self.unreadable & self.reads.get(expression, frozenset()) if self.unreadable else frozenset()
         if missing:
             return cannot_tell(reason=f"{', '.join(sorted(missing))} could not be read completely.")
@@ -88,18 +100,33 @@ class Logic:
         if value is False:
             return DOES_NOT_APPLY
         if value is None or value == []:
-            return cannot_tell(self.needs(expression))
+            return cannot_tell(self.needs(expression)) if asks else UNTOLD
         if isinstance(expression, FhirPath):
             return APPLIES  # FHIRPath: a collection of one item that is no Boolean counts as true
         return failed(f"The condition gives a {type(value).__name__}, not true or false.")
 
-    def all(self, expressions: Iterable[Expression], focus: Any = None) -> Outcome:
-        """Whether all of `expressions` hold."""
-        return all_of([self.outcome(expression, focus) for expression in expressions])
+    def all(self, expressions: Iterable[Expression], focus: Any = None, *, asks: bool = True) -> Outcome:
+        """Whether all of `expressions` hold; the first that does not settles it."""
+        found = []
+        for expression in expressions:
+            outcome = self.outcome(expression, focus, asks=False)
+            if outcome is DOES_NOT_APPLY:
+                return outcome
+            found.append((expression, outcome))
+        if not asks:
+            return all_of([outcome for _, outcome in found])
+        return all_of([self._asking(expression, outcome) for expression, outcome in found])
+
+    def _asking(self, expression: Expression, outcome: Outcome) -> Outcome:
+        return cannot_tell(self.needs(expression)) if outcome is UNTOLD else outcome
 
     def truth(self, expression: Expression | None) -> bool | None:
         """True, false, or None where it is unknown or failed; no expression at all is true."""
-        return True if expression is None else self.outcome(expression).truth
+        return True if expression is None else self.outcome(expression, asks=False).truth
+
+    def is_unknown(self, expression: Expression) -> bool:
+        """Whether `expression` evaluates to nothing; an error is no such thing."""
+        return self.outcome(expression, asks=False) is UNTOLD
 
     def needs(self, expression: Expression) -> tuple[FactNeed, ...]:
         """The facts that keep `expression` unknown."""

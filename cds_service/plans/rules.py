@@ -182,7 +182,7 @@ class RuleBook:
 
 def find(rule: Rule, logic: Logic, procedure: str | None) -> Finding:
     """What `rule` comes to for the patient of `logic`."""
-    outcome = logic.all(rule.conditions)
+    outcome = logic.all(rule.conditions, asks=rule.unknown == "ask")
     by_extension = procedure in rule.by_extension and procedure not in rule.procedures
     statement = _statement(rule, logic) if outcome.state is State.APPLIES else rule.statement
     return Finding(rule, outcome, statement, by_extension)
@@ -192,10 +192,10 @@ def find_check(rule: Rule, logic: Logic) -> Finding | None:
     """What a care check comes to; None where it does not matter for this patient or is text only."""
     if rule.check is None:
         return None
-    relevance = logic.all(rule.conditions)
+    relevance = logic.all(rule.conditions, asks=False)
     if relevance.state is State.DOES_NOT_APPLY:
         return None
-    outcome = relevance if relevance.state is State.FAILED else logic.outcome(rule.check)
+    outcome = relevance if relevance.state is State.FAILED else logic.outcome(rule.check, asks=False)
     return Finding(rule, outcome, _statement(rule, logic), met=outcome.truth)
 
 
@@ -219,4 +219,4 @@ def _statement(rule: Rule, logic: Logic) -> str:
 
 def holds(rule: Rule, logic: Logic) -> bool:
     """Whether the rule fires for the patient, without its words."""
-    return bool(rule.conditions) and logic.all(rule.conditions) == APPLIES
+    return bool(rule.conditions) and logic.all(rule.conditions, asks=False) is APPLIES

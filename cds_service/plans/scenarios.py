@@ -168,12 +168,13 @@ def select(group: ScenarioGroup, logic: Logic, facts: FactCatalogue) -> Selectio
         if precondition.condition is not None and logic.truth(precondition.condition) is False:
             nearest = _by_id(group, precondition.nearest)
             return Selection(group, {}, excluded=precondition, nearest=nearest)
-    outcomes = {alternative.id: logic.all(alternative.criteria) for alternative in group.alternatives}
+    outcomes = {a.id: logic.all(a.criteria, asks=False) for a in group.alternatives}
     best = next((number for number, a in enumerate(group.alternatives) if outcomes[a.id].truth is True), None)
     above = group.alternatives if best is None else group.alternatives[:best]
     undecided = tuple(a for a in above if outcomes[a.id].truth is None)
     top = None if best is None else group.alternatives[best]
     if undecided:
+        outcomes |= {a.id: logic.all(a.criteria) for a in undecided}
         needs = {fact for a in undecided for fact in outcomes[a.id].facts}
         notes = _open_notes(group.alternatives, outcomes, logic, facts)
         return Selection(
@@ -187,7 +188,7 @@ def select(group: ScenarioGroup, logic: Logic, facts: FactCatalogue) -> Selectio
     nearest = _by_id(group, situation.nearest) if situation else None
     if nearest is None and (situation is None or situation.condition is None):
         nearest = _nearest(group, logic)
-    failing = tuple(c for c in nearest.criteria if logic.outcome(c).truth is False) if nearest else ()
+    failing = tuple(c for c in nearest.criteria if logic.truth(c) is False) if nearest else ()
     return Selection(group, outcomes, situation=situation, nearest=nearest, failed_criteria=failing, open_notes=notes)
 
 
@@ -205,7 +206,7 @@ def _by_id(group: ScenarioGroup, identifier: str | None) -> Alternative | None:
 def _nearest(group: ScenarioGroup, logic: Logic) -> Alternative | None:
     """The alternative of which the fewest criteria fail, the higher in precedence first."""
     counted = [
-        (sum(logic.outcome(criterion).truth is False for criterion in a.criteria), number, a)
+        (sum(logic.truth(criterion) is False for criterion in a.criteria), number, a)
         for number, a in enumerate(group.alternatives)
     ]
     return min(counted, key=lambda entry: entry[:2])[2] if counted else None
@@ -220,9 +221,10 @@ def _open_notes(
         return ()
     found = []
     for fact in facts.noted:
-        if is_missing(fact, logic):
+        concerned = [a for a in ruled_out if facts.may_change(fact, a.criteria)]
+        if concerned and is_missing(fact, logic):
             assumed = logic.assuming({fact.key: True})
-            if any(assumed.all(alternative.criteria).state is not State.DOES_NOT_APPLY for alternative in ruled_out):
+            if any(assumed.all(a.criteria, asks=False).state is not State.DOES_NOT_APPLY for a in concerned):
                 found.append(fact)
     return tuple(sorted(found, key=lambda fact: fact.id))
 
@@ -231,4 +233,4 @@ def is_missing(fact: Fact, logic: Logic) -> bool:
     """Whether nothing is recorded for a fact that silence makes false."""
     if fact.recorded is None:
         return False
-    return logic.truth(Define(*fact.key)) is False and logic.outcome(Define(*fact.recorded)).state is State.CANNOT_TELL
+    return logic.truth(Define(*fact.key)) is False and logic.is_unknown(Define(*fact.recorded))

@@ -48,6 +48,7 @@ class Outcome:
 
 APPLIES = Outcome(State.APPLIES)
 DOES_NOT_APPLY = Outcome(State.DOES_NOT_APPLY)
+UNTOLD = Outcome(State.CANNOT_TELL)  # without saying why
 
 
 def failed(reason: str) -> Outcome:
