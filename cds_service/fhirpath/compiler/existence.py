@@ -9,7 +9,7 @@ from cds_service.fhirpath import nodes
 from cds_service.fhirpath.compiler.core import FUNCTIONS, Compiler, Function, Scope
 from cds_service.fhirpath.compiler.filtering import each_with_scope, stream_where
 from cds_service.fhirpath.compiler.operators import read_whole
-from cds_service.fhirpath.compiler.shapes import BOOLEAN, INTEGER, Code, Shape, one
+from cds_service.fhirpath.compiler.shapes import BOOLEAN, INTEGER, STRING, Code, Shape, one
 from cds_service.fhirpath.runtime import collections, quantifiers
 
 
@@ -93,7 +93,11 @@ def _compile_distinct(compiler: Compiler, call: nodes.Call, scope: Scope) -> Cod
     if not code.shape.many:
         return code
     read_whole(compiler, code.shape.types)
-    text = compiler.writer.let(f"{compiler.writer.function(collections.distinct)}({code.text})")
+    hashed = code.shape.single_type in (STRING, INTEGER)
+    text = f"list(dict.fromkeys({code.text}))"
+    if not hashed:
+        text = f"{compiler.writer.function(collections.distinct)}({code.text})"
+    text = compiler.writer.let(text)
     return Code(text, Shape(code.shape.types, many=True, ordered=code.shape.ordered))
 
 

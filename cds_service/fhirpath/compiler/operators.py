@@ -26,11 +26,12 @@ from cds_service.fhirpath.compiler.shapes import (
     one,
 )
 from cds_service.fhirpath.runtime import arithmetic, collections, comparing
-from cds_service.values import date_texts, decimals, integers, longs
+from cds_service.values import date_texts, dates, decimals, integers, longs
 from cds_service.values.quantity import make
 
 _NUMBERS = frozenset((INTEGER, DECIMAL, LONG))
 _TEMPORALS = frozenset((DATE, DATETIME, TIME))
+_DATES = frozenset((DATE, DATETIME))
 _NATIVE = frozenset((INTEGER, DECIMAL, STRING, BOOLEAN, LONG))
 _LITERALS: dict[str, Callable[[str], Any]] = {
     "Integer": integers.literal,
@@ -110,9 +111,14 @@ def _compile_logic(compiler: Compiler, node: nodes.Binary, scope: Scope) -> Code
 
 
 def _is_native_pair(left: Code, right: Code) -> bool:
-    """Whether Python's own comparison is right for both."""
+    """Whether both are single, and Python's own comparison is right for them."""
+    return not left.shape.many and not right.shape.many and _is_native(left, right)
+
+
+def _is_native(left: Code, right: Code) -> bool:
+    """Whether Python's own comparison is right for items of both."""
     first, second = left.shape.single_type, right.shape.single_type
-    if left.shape.many or right.shape.many or first is None or second is None:
+    if first is None or second is None:
         return False
     return first in _NATIVE and second in _NATIVE and (first == second or (first in _NUMBERS and second in _NUMBERS))
 
@@ -144,6 +150,11 @@ def _compile_equality(compiler: Compiler, node: nodes.Binary, scope: Scope) -> C
         safe = operator == "=" and not (left.nullable and right.nullable)
         return Code(f"({_null_guard(left, right)}{plain})", one(BOOLEAN), nullable, test=plain if safe else "")
     single = not left.shape.many and not right.shape.many
+    if operator == "=" and left.shape.many and not right.nullable and _is_native(left, right):
+        # A list equals one value if that is all it holds.
+        items, value = left.text, right.text
+        test = f"len({items}) == 1 and {items}[0] == {value}"
+        return Code(f"(None if not {items} else {test})", one(BOOLEAN), test=test)
     function = writer.function((comparing.SINGLE if single else comparing.LISTS)[operator])
     if single:
         return Code(writer.let(f"{function}({left.text}, {right.text})"), one(BOOLEAN))
@@ -178,6 +189,10 @@ def _compile_order(compiler: Compiler, node: nodes.Binary, scope: Scope) -> Code
     if _is_native_pair(left, right) and left.shape.single_type != BOOLEAN:
         text = f"({_null_guard(left, right)}{left.text} {node.operator} {right.text})"
         return Code(text, one(BOOLEAN), left.nullable or right.nullable)
+    if left.shape.single_type in _DATES and right.shape.single_type in _DATES:
+        compare = compiler.writer.function(dates.compare_combined)
+        order = compiler.writer.let(f"{_null_guard(left, right)}{compare}({left.text}, {right.text})")
+        return Code(f"(None if {order} is None else {order} {node.operator} 0)", one(BOOLEAN))
     function = compiler.writer.function(comparing.ORDER[node.operator])
     return Code(compiler.writer.let(f"{function}({left.text}, {right.text})"), one(BOOLEAN))
 
@@ -277,7 +292,23 @@ def compile_sign(compiler: Compiler, node: nodes.Node, scope: Scope) -> Code:
 # --- Collections ---------------------------------------------------------------------------------
 
 
+def _literals(node: nodes.Node, kind: str | None = None) -> list[nodes.Literal] | None:
+    """The literals that a chain of unions consists of, if they are all texts or all whole numbers."""
+    if isinstance(node, nodes.Literal) and node.type in ("String", "Integer") and kind in (None, node.type):
+        return [node]
+    if not isinstance(node, nodes.Binary) or node.operator != "|":
+        return None
+    left = _literals(node.left, kind)
+    right = _literals(node.right, left[0].type) if left else None
+    return [*left, *right] if left and right else None
+
+
 def _compile_union(compiler: Compiler, node: nodes.Binary, scope: Scope) -> Code:
+    literals = _literals(node)
+    if literals is not None:
+        kind = literals[0].type
+        values = dict.fromkeys(integers.literal(str(x.value)) if kind == "Integer" else x.value for x in literals)
+        return Code(compiler.writer.constant(tuple(values)), Shape(frozenset((f"System.{kind}",)), many=True))
     return join(compiler, compiler.compile(node.left, scope.branch()), compiler.compile(node.right, scope.branch()))
 
 
