@@ -85,7 +85,14 @@ def _plus(value: Any, per: Quantity) -> Any:
     if type(value) is Quantity:
         amount = Quantity(per.value, value.unit) if per.unit == "1" else per
         return quantities.add(value, amount)
-    return decimals.add(Decimal(value), per.value)
+    return decimals.add(Decimal(value), _count(per))
+
+
+def _count(per: Quantity) -> Decimal:
+    """The size of the pieces of an interval of plain numbers."""
+    if per.unit != "1":
+        raise IncompatibleValues(f"Numbers are not counted in '{per.unit}'.", remedy="Give `per` as a plain number.")
+    return per.value
 
 
 def _precision(per: Quantity) -> Precision | None:
@@ -173,7 +180,7 @@ def _number_pieces(first: Any, last: Any, per: Quantity) -> Iterator[Interval]:
             raise IncompatibleValues(f"'{per.unit}' does not cut an interval in '{unit}'.", remedy="Use its unit.")
         low, high, size = first.value, other.value, width.value
     else:
-        low, high, size = Decimal(first), Decimal(last), per.value
+        low, high, size = Decimal(first), Decimal(last), _count(per)
     places = decimals.places(size)
     grain = _ONE.scaleb(-places)
     missing = places - decimals.places(high)

@@ -248,6 +248,20 @@ def test_quantities_make_intervals() -> None:
     assert to_cql(intervals.size(grams)) == "9.00000001 'g'"
 
 
+def test_pieces_are_measured_as_the_points_are() -> None:
+    numbers, days = make(1, 10), make(parse_date("2012-01-01"), parse_date("2012-01-10"))
+    for interval, per in (
+        (numbers, quantity(1, "day")),
+        (days, quantity(1)),
+        (days, quantity(1, "mg")),
+        (numbers, quantity(0)),
+    ):
+        with pytest.raises(IncompatibleValues):
+            coverage.expand_points(interval, per)
+    with pytest.raises(IncompatibleValues):
+        coverage.collapse([numbers, make(12, 13)], quantity(1, "day"))
+
+
 def test_what_is_no_interval() -> None:
     for low, high, closed in ((5, 3, True), (5, 5, False)):
         with pytest.raises(InvalidInterval):
