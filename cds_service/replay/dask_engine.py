@@ -99,6 +99,11 @@ def _distributed() -> Any:
         raise ReplayError("--engine dask needs Dask.", remedy="Install cds-service[scale].") from None
 
 
+def connect(scheduler: str | None, processes: int) -> Any:
+    """A client of the cluster at `scheduler`, or of one on this machine; a context manager."""
+    return _client(_distributed(), scheduler, processes)
+
+
 def _client(distributed: Any, scheduler: str | None, processes: int) -> Any:
     if scheduler is not None:
         try:
