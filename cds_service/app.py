@@ -19,7 +19,7 @@ from cds_service.endpoints.feedback import feedback
 from cds_service.endpoints.gate import Gate
 from cds_service.endpoints.hook_calls import CallRules, hook_calls
 from cds_service.endpoints.logs import CallLog
-from cds_service.endpoints.manners import teach_manners
+from cds_service.endpoints.manners import Headers, explain_errors
 from cds_service.endpoints.metrics import Metrics, service_metrics
 from cds_service.endpoints.offers import Decided, Offer, Offers
 from cds_service.endpoints.openapi import describe
@@ -170,11 +170,12 @@ def create_app(prepared: Prepared, worker: int = 0) -> Application:
     app = Flask("cds_service", static_folder=None)
     app.url_map.strict_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
-    teach_manners(app, settings.cors_origins)
+    explain_errors(app)
     authenticate = _authenticate(prepared)
     services = tuple(offer.service for offer in offers.values())
     description = describe(services, version(), settings.needs_tokens)
-    guard(app, "/fhir", authenticate, settings.public_url)
+    if settings.needs_tokens:
+        guard(app, "/fhir", authenticate, settings.public_url)
     # blueprints
     app.register_blueprint(discovery(offers, authenticate, rules))
     app.register_blueprint(hook_calls(offers, authenticate, remember, rules))
@@ -184,13 +185,8 @@ def create_app(prepared: Prepared, worker: int = 0) -> Application:
     )
     for make in prepared.blueprints:
         app.register_blueprint(make())
-    gate = Gate(
-        app.wsgi_app,
-        metrics,
-        CallLog(settings.log_level in ("debug", "info")),
-        settings.concurrency,
-        settings.cors_origins,
-    )
+    log = CallLog(settings.log_level in ("debug", "info"))
+    gate = Gate(app.wsgi_app, metrics, log, settings.concurrency, Headers(settings.cors_origins))
     return Application(app, gate, (decision_store.flush, feedback_database.close, quick_database.close))
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from cds_service.endpoints.logs import CallLog
+from cds_service.endpoints.manners import Headers
 from cds_service.endpoints.metrics import Metrics
 from cds_service.endpoints.outcomes import operation_outcome
 from cds_service.hooks.rendering import encode_json
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _CALLER_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _ALWAYS_ANSWERED = ("/health/", "/metrics")
+_ERROR = [("Content-Type", "application/fhir+json")]
 _BUSY = encode_json(operation_outcome("Too many calls at a time; try again.", "throttled", "overloaded"))
 _FAILED = encode_json(operation_outcome("The service failed to answer this call.", "exception"))
 
@@ -32,10 +34,10 @@ class Gate:
     """A WSGI application around another: admission, identity of the call, its log line and its metrics."""
 
     def __init__(
-        self, app: WSGIApplication, metrics: Metrics, log: CallLog, concurrency: int, origins: tuple[str, ...]
+        self, app: WSGIApplication, metrics: Metrics, log: CallLog, concurrency: int, headers: Headers
     ) -> None:
         self._app, self._metrics, self._log, self._most = app, metrics, log, concurrency
-        self._origin = "*" if "*" in origins else None
+        self._headers = headers
         self._in_flight = 0
         self._lock = threading.Lock()
 
@@ -47,29 +49,44 @@ class Gate:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         started = time.perf_counter()
         path: str = environ["PATH_INFO"]
-        always = path.startswith(_ALWAYS_ANSWERED)
         call_id = environ["cds.call_id"] = str(uuid.uuid4())
-        if not always:
-            with self._lock:
-                admitted = self._in_flight < self._most
-                self._in_flight += admitted
-            if not admitted:
-                return self._turn_away(start_response, call_id)
+        headers = self._headers.of(path, environ["REQUEST_METHOD"], environ.get("HTTP_ORIGIN"), call_id)
+        counts = not path.startswith(_ALWAYS_ANSWERED)
+        if counts and not self._enter():
+            start_response("503 Service Unavailable", [*_ERROR, ("Retry-After", "1"), *headers])
+            return [_BUSY]
         status = 500
         try:
-            status, body = self._answer(environ, start_response, call_id)
+            status, body = self._answer(environ, start_response, headers)
             return body
         finally:
-            if not always:
-                with self._lock:
-                    self._in_flight -= 1
+            if counts:
+                self._leave()
             self._account(environ, path, status, time.perf_counter() - started, call_id)
 
-    def _answer(self, environ: WSGIEnvironment, start_response: StartResponse, call_id: str) -> tuple[int, list[bytes]]:
-        told: list[Any] = []
+    def _enter(self) -> bool:
+        with self._lock:
+            if self._in_flight < self._most:
+                self._in_flight += 1
+                self._metrics.put("cds_calls_in_flight", "all", self._in_flight)
+                return True
+        self._metrics.add("cds_turned_away_total", "all")
+        self._metrics.add("cds_answers_total", "503")
+        return False
 
-        def note(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
-            told[:] = [status, headers, exc_info]
+    def _leave(self) -> None:
+        with self._lock:
+            self._in_flight -= 1
+            self._metrics.put("cds_calls_in_flight", "all", self._in_flight)
+
+    def _answer(
+        self, environ: WSGIEnvironment, start_response: StartResponse, more: list[tuple[str, str]]
+    ) -> tuple[int, list[bytes]]:
+        status, headers = "", more
+
+        def note(told: str, sent: list[tuple[str, str]], _exc_info: Any = None) -> Callable[[bytes], object]:
+            nonlocal status, headers
+            status, headers = told, sent + more
             return _refuse_write
 
         try:
@@ -80,28 +97,11 @@ class Gate:
                 close = getattr(parts, "close", None)
                 if close is not None:
                     close()
-        except Exception:  # noqa: BLE001  # the last line of defence: what falls through everything else is still an answer
-            _log.error("call failed outside the application", exc_info=True, extra={"id": call_id})
-            start_response("500 Internal Server Error", self._headers(call_id))
-            return 500, [_FAILED]
-        start_response(told[0], told[1])
-        return int(told[0][:3]), body
-
-    def _turn_away(self, start_response: StartResponse, call_id: str) -> list[bytes]:
-        self._metrics.add("cds_turned_away_total", "all")
-        self._metrics.add("cds_answers_total", "503")
-        start_response("503 Service Unavailable", [*self._headers(call_id), ("Retry-After", "1")])
-        return [_BUSY]
-
-    def _headers(self, call_id: str) -> list[tuple[str, str]]:
-        headers = [
-            ("Content-Type", "application/fhir+json"),
-            ("Cache-Control", "no-store"),
-            ("X-Correlation-Id", call_id),
-        ]
-        if self._origin:
-            headers.append(("Access-Control-Allow-Origin", self._origin))
-        return headers
+        except Exception:  # noqa: BLE001  # the last line of defence: what falls through everything else is still answered
+            _log.error("call failed outside the application", exc_info=True, extra={"id": environ["cds.call_id"]})
+            status, headers, body = "500 Internal Server Error", [*_ERROR, *more], [_FAILED]
+        start_response(status, headers)
+        return int(status[:3]), body
 
     def _account(self, environ: WSGIEnvironment, path: str, status: int, seconds: float, call_id: str) -> None:
         self._metrics.add("cds_answers_total", str(status))

@@ -11,6 +11,7 @@ from flask import Blueprint, Response
 
 from cds_service.endpoints.bodies import read_body
 from cds_service.endpoints.callers import Authenticate, audiences
+from cds_service.endpoints.manners import call_id
 from cds_service.endpoints.offers import Decided, Offers
 from cds_service.endpoints.outcomes import json_response
 from cds_service.hooks.refusals import UnknownService
@@ -41,7 +42,7 @@ def hook_calls(offers: Offers, authenticate: Authenticate, remember: Remember, r
         if offer is None:
             raise UnknownService("No service has this id.", remedy="GET /cds-services lists them.")
         body = read_body(offer.parser.limits)
-        arrival = Arrival(datetime.now(UTC), flask.g.call_id, client, rules.as_of_member)
+        arrival = Arrival(datetime.now(UTC), call_id(), client, rules.as_of_member)
         request = offer.parser.parse(body, arrival)
         decided = offer.decide(request)
         answer = render_response(decided.response)

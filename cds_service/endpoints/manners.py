@@ -19,60 +19,63 @@ _WORDS = {
     405: "This method is not possible here.",
     413: "The body is too large.",
 }
+_PREFLIGHT = [
+    ("Access-Control-Allow-Methods", "GET, POST, OPTIONS"),
+    ("Access-Control-Allow-Headers", "Content-Type, Authorization, X-Correlation-Id"),
+    ("Access-Control-Max-Age", "3600"),
+]
 
 
-def teach_manners(app: Flask, origins: tuple[str, ...]) -> None:
-    """Give `app` the error handlers and headers that every answer needs."""
-    anyone = "*" in origins
-    allowed = frozenset(origins)
+class Headers:
+    """The headers that every answer of the programming interface gets, refusals included."""
 
-    @app.before_request
-    def identify() -> None:
-        flask.g.call_id = flask.request.environ.get("cds.call_id", "")
+    def __init__(self, origins: tuple[str, ...]) -> None:
+        self._anyone, self._allowed = "*" in origins, frozenset(origins)
 
-    @app.after_request
-    def finish(response: Response) -> Response:
-        request, headers = flask.request, response.headers
-        if not request.path.startswith(_API):
-            return response
-        headers["Cache-Control"] = "no-store"
-        headers["X-Correlation-Id"] = flask.g.call_id
-        if anyone:
-            headers["Access-Control-Allow-Origin"] = "*"
+    def of(self, path: str, method: str, origin: str | None, call_id: str) -> list[tuple[str, str]]:
+        """The headers to add to the answer of one call."""
+        if not path.startswith(_API):
+            return []
+        headers = [("Cache-Control", "no-store"), ("X-Correlation-Id", call_id)]
+        if self._anyone:
+            headers.append(("Access-Control-Allow-Origin", "*"))
         else:
-            headers.add("Vary", "Origin")
-            origin = request.headers.get("Origin")
-            if origin in allowed:
-                headers["Access-Control-Allow-Origin"] = origin
-        if request.method == "OPTIONS":
-            del headers["Content-Type"]  # there is no content
-            headers["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
-            headers["Access-Control-Allow-Headers"] = "Content-Type, Authorization, X-Correlation-Id"
-            headers["Access-Control-Max-Age"] = "3600"
-        return response
+            headers.append(("Vary", "Origin"))
+            if origin in self._allowed:
+                headers.append(("Access-Control-Allow-Origin", origin))
+        return headers + _PREFLIGHT if method == "OPTIONS" else headers
+
+
+def call_id() -> str:
+    """The identity of the call that is being answered."""
+    made: str = flask.request.environ.get("cds.call_id", "")
+    return made
+
+
+def explain_errors(app: Flask) -> None:
+    """Make every error of `app` an OperationOutcome that says what the caller may know, and no more."""
 
     @app.errorhandler(CdsError)
     def explained(error: CdsError) -> Response:
         if status_of(error) == 500:
-            _log.error("call failed: %s", error.code, exc_info=error, extra={"id": flask.g.call_id})
-        return error_response(error, flask.g.call_id)
+            _log.error("call failed: %s", error.code, exc_info=error, extra={"id": call_id()})
+        return error_response(error, call_id())
 
     @app.errorhandler(RecursionError)
     def too_deep(_: RecursionError) -> Response:
-        return error_response(TooDeep("The JSON is nested too deeply."), flask.g.call_id)
+        return error_response(TooDeep("The JSON is nested too deeply."), call_id())
 
     @app.errorhandler(HTTPException)
     def refused(error: HTTPException) -> Response:
         status = error.code or 500
-        response = refusal(status, _WORDS.get(status, error.name), call_id=flask.g.call_id)
-        if isinstance(error, MethodNotAllowed) and error.valid_methods:
-            response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
         if status in (301, 302, 307, 308) and error.response is not None:
             return Response(status=status, headers={"Location": error.response.headers["Location"]})
+        response = refusal(status, _WORDS.get(status, error.name))
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
         return response
 
     @app.errorhandler(Exception)
     def failed(error: Exception) -> Response:
-        _log.error("call failed", exc_info=error, extra={"id": flask.g.call_id})
-        text = f"The service failed to answer this call. Quote {flask.g.call_id} when you report it."
-        return refusal(500, text, call_id=flask.g.call_id)
+        _log.error("call failed", exc_info=error, extra={"id": call_id()})
+        return refusal(500, f"The service failed to answer this call. Quote {call_id()} when you report it.")

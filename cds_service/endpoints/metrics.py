@@ -64,6 +64,10 @@ class Metrics:
         with self._lock:
             self._cells[at] += amount
 
+    def put(self, name: str, value: str, amount: float) -> None:
+        """Set a gauge of this worker."""
+        self._cells[self._cell(name, value)] = amount
+
     def observe(self, name: str, value: str, seconds: float) -> None:
         """Note one duration in a histogram."""
         at = self._cell(name, value)

@@ -63,23 +63,22 @@ def error_response(error: CdsError, call_id: str) -> Response:
     """The answer to a call that ended in `error`."""
     status = status_of(error)
     if status == 401:
-        return refusal(401, "Not authorised.", call_id=call_id)
+        return refusal(401, "Not authorised.")
     if status >= 500 and status != 503:
-        return refusal(status, f"{_OURS} Quote {call_id} when you report it.", call_id=call_id)
+        return refusal(status, f"{_OURS} Quote {call_id} when you report it.")
     issue = getattr(error, "issue", None) or getattr(error, "issue_code", None) or _ISSUES.get(status, "processing")
     if isinstance(error, ErrorGroup):
         parts = [f"{part.what} {part.remedy}".strip() for part in error.errors]
-        return refusal(status, " ".join(parts), issue=issue, code=error.code, call_id=call_id)
-    return refusal(status, f"{error.what} {error.remedy}".strip(), issue=issue, code=error.code, call_id=call_id)
+        return refusal(status, " ".join(parts), issue=issue, code=error.code)
+    return refusal(status, f"{error.what} {error.remedy}".strip(), issue=issue, code=error.code)
 
 
-def refusal(status: int, text: str, *, call_id: str, issue: str | None = None, code: str | None = None) -> Response:
+def refusal(status: int, text: str, *, issue: str | None = None, code: str | None = None) -> Response:
     """An error answer for people and machines."""
     outcome = operation_outcome(
         text, issue or _ISSUES.get(status, "exception" if status >= 500 else "processing"), code
     )
     response = fhir_response(outcome, status)
-    response.headers["X-Correlation-Id"] = call_id
     if status == HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = "Bearer"
     if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
