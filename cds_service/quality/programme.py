@@ -32,6 +32,8 @@ class Programme:
     groups: CodeGroups
     parameters: Mapping[tuple[str, str], Any]
     conventions: Conventions
+    title: str
+    version: str
     fairness: str
     operator: str
     period: str
@@ -53,9 +55,8 @@ def read_programme(knowledge: Knowledge) -> Programme:
     content = knowledge.definitions.content
     errors: list[CdsError] = []
     measures = _measures(content, errors)
-    settings: Mapping[str, Any] = next(
-        (found for each in content.resources if (found := settings_of(each.resource).get(CONVENTIONS))), {}
-    )
+    described = next((each for each in content.resources if CONVENTIONS in settings_of(each.resource)), None)
+    settings: Mapping[str, Any] = settings_of(described.resource)[CONVENTIONS] if described else {}
     roots = {(measure.library, define) for measure in measures for define in _defines(measure)}
     missing = sorted(root for root in roots if not _is_defined(content, *root))
     errors += [
@@ -78,6 +79,8 @@ def read_programme(knowledge: Knowledge) -> Programme:
         groups=CodeGroups(),
         parameters={key: value for key, value in knowledge.site_parameters.items() if key[0] in texts},
         conventions=_conventions(settings),
+        title=str(described.resource.get("title") or described.id) if described else "Quality",
+        version=described.version if described else "",
         fairness=str(settings.get("fairness") or ""),
         operator=str(settings.get("operator") or "operator"),
         period=str(settings.get("period") or "period"),

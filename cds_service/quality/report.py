@@ -77,7 +77,7 @@ def render_report(analyses: Sequence[GroupAnalysis], frame: Frame, conventions: 
             measure.identifier, _Section(measure.identifier, measure.title, measure.description)
         )
         section.parts.append(_part(analysis, frame))
-    return _template().render(
+    page: str = _template().render(
         title=frame.title,
         period=frame.period,
         content=frame.content,
@@ -90,6 +90,7 @@ def render_report(analyses: Sequence[GroupAnalysis], frame: Frame, conventions: 
         sections=list(sections.values()),
         failures=to_json(analyses)["failures"],
     )
+    return page
 
 
 def _part(analysis: GroupAnalysis, frame: Frame) -> _Part:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -118,9 +118,3 @@ class Counter:
         known = {name: value for name, value in given.items() if name in declared}
         run = Evaluation(self.programme.compiled, facts, {**self.programme.parameters, **known})
         return subject, tuple(part for measure in self.measures for part in count_patient(measure, run, subject))
-
-
-def pseudonyms(names: Sequence[str], prefix: str) -> dict[str, str]:
-    """A short name for each, in the order of the names sorted, so that the same registry gives the same ones."""
-    width = max(2, len(str(len(set(names)))))
-    return {name: f"{prefix} {number:0{width}}" for number, name in enumerate(sorted(set(names)), 1)}

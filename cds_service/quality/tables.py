@@ -78,6 +78,35 @@ def to_csv(analyses: Sequence[GroupAnalysis]) -> str:
     return stream.getvalue()
 
 
+def in_words(analyses: Sequence[GroupAnalysis]) -> str:
+    """The figures as a table of plain text, each measure under its title."""
+    lines: list[str] = []
+    before = ""
+    for analysis in analyses:
+        if analysis.measure.identifier != before:
+            before = analysis.measure.identifier
+            lines += ["", analysis.measure.title, "-" * len(analysis.measure.title)]
+        for row in rows([analysis]):
+            name = f"  {row['split']}: {row['stratum']}" if row["split"] else analysis.group.title
+            span = f"{percent(row['low'])} to {percent(row['high'])}" if row["low"] is not None else ""
+            figure = f"{row['events']}/{row['total']}"
+            lines.append(f"{name:<58.58} {figure:>11} {percent(row['rate']):>8}  {span:<18} {row['flag']}".rstrip())
+        lines += [f"  could not be counted for {number} patients: {reason}" for reason, number in analysis.failures]
+        for readers in analysis.readers:
+            found = readers.agreement
+            if found and found.kappa is not None:
+                lines.append(f"  two readers, {readers.reading.axis}: kappa {found.kappa:.3f}, {readers.band}")
+        for comparison in analysis.comparisons:
+            test = comparison.association
+            if test:
+                care = ", expected counts are small" if test.sparse else ""
+                lines.append(
+                    f"  {comparison.columns} by {comparison.rows}: chi-square {test.statistic:.2f}, "
+                    f"{test.degrees} df, p = {test.p:.4g}{care}"
+                )
+    return "\n".join(lines).strip()
+
+
 def _safe(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t") else value
 

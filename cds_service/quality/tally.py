@@ -35,7 +35,7 @@ class Tally:
 
     groups: dict[tuple[str, str], GroupTally] = field(default_factory=dict)
     patients: int = 0
-    unreadable: int = 0
+    refused: list[tuple[str, str]] = field(default_factory=list)  # place and reason of what could not be read
 
     def add(self, counted: Iterable[Counted]) -> None:
         """Add one patient."""
@@ -43,10 +43,14 @@ class Tally:
         for part in counted:
             self.groups.setdefault((part.measure, part.group), GroupTally()).add(part)
 
+    def refuse(self, place: str, reason: str) -> None:
+        """Note data that could not be read."""
+        self.refused.append((place, reason))
+
     def merge(self, other: Tally) -> None:
         """Add what another process counted."""
         self.patients += other.patients
-        self.unreadable += other.unreadable
+        self.refused.extend(other.refused)
         for key, part in other.groups.items():
             self.groups.setdefault(key, GroupTally()).merge(part)
 
