@@ -238,6 +238,49 @@ def test_collapse_at_a_precision() -> None:
     assert coverage.collapse(None) is None
 
 
+@pytest.mark.parametrize(
+    ("several", "per", "expected"),
+    [
+        ([make(D("1.0"), D("2.0")), make(D("3.0"), D("4.0"))], quantity(1), ["Interval[1.0, 4.0]"]),
+        ([make(1, 2), make(5, 6)], quantity(2), ["Interval[1, 2]", "Interval[5, 6]"]),
+        (
+            [make(quantity(1, "g"), quantity(2, "g")), make(quantity(2500, "mg"), quantity(3, "g"))],
+            quantity(500, "mg"),
+            ["Interval[1 'g', 3 'g']"],
+        ),
+        ([make(parse_time("22"), parse_time("23")), make(parse_time("10"), parse_time("11"))], None, 2),
+        ([make(parse_time("22"), parse_time("23")), make(parse_time("23:30"), parse_time("23:40"))], None, 1),
+        ([make(1, None, True, False, "Integer"), make(5, 6)], None, 2),
+        ([make(1, None, True, True, "Integer"), make(5, 6)], None, ["Interval[1, null]"]),
+        ([make(parse_date("9999-01"), parse_date("9999-12")), make(parse_date("9999-12-31"), None)], None, 1),
+        (
+            [make(parse_date("2012-01-01"), parse_date("2012-01-02")), make(parse_date("2012-01-10"), None)],
+            quantity(1, "week"),
+            2,
+        ),
+    ],
+)
+def test_collapse(several: list[Any], per: Any, expected: list[str] | int) -> None:
+    collapsed = coverage.collapse(several, per) or []
+    if isinstance(expected, int):
+        assert len(collapsed) == expected
+    else:
+        assert [to_cql(each) for each in collapsed] == expected
+
+
+def test_unknown_bounds_at_a_precision() -> None:
+    begun = make(parse_date("2025-01-10"), None, True, False, "Date")
+    assert intervals.before(parse_date("2025-01-09"), begun, Precision.DAY) is True
+    assert intervals.before(parse_date("2025-01-09"), begun, Precision.MONTH) is False
+    assert intervals.after(parse_date("2025-02-01"), begun, Precision.MONTH) is None
+    assert intervals.overlaps(begun, make(parse_date("2024-12-01"), parse_date("2025-01-05")), Precision.MONTH) is True
+    assert intervals.same_as(begun, begun, Precision.DAY) is None
+    assert (
+        intervals.meets_before(begun, make(parse_date("2025-01-01"), parse_date("2025-01-05")), Precision.DAY) is False
+    )
+    assert intervals.starts(begun, make(parse_date("2025-01-10"), None, True, True, "Date"), Precision.DAY) is True
+
+
 def test_quantities_make_intervals() -> None:
     grams = make(quantity(D("1.0"), "g"), quantity(D("10.0"), "g"))
     assert intervals.contains(grams, quantity(2000, "mg")) is True

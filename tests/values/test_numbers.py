@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from cds_service.values import arithmetic, boundaries, comparison, decimals, integers, longs, steps
 from cds_service.values.failures import IncompatibleValues, ValueOutOfRange
 from cds_service.values.longs import Long
+from cds_service.values.quantity import make
 from cds_service.values.uncertainty import Uncertainty, between, bounds
 
 D = Decimal
@@ -34,6 +35,23 @@ D = Decimal
         (integers.power(1, 10**6), 1),
         (longs.add(longs.MAX, 1), None),
         (longs.power(Long(2), Long(62)), 2**62),
+        (longs.power(Long(2), Long(-1)), D("0.5")),
+        (longs.truncated_divide(Long(-7), Long(2)), -3),
+        (longs.truncated_divide(Long(7), Long(0)), None),
+        (longs.modulo(Long(-7), Long(2)), -1),
+        (longs.subtract(longs.MIN, Long(1)), None),
+        (longs.negate(longs.MIN), None),
+        (longs.absolute(Long(-7)), 7),
+        (longs.literal("-9223372036854775808L"), longs.MIN),
+        (arithmetic.round_(D("2.5")), D(3)),
+        (arithmetic.negate(None), None),
+        (arithmetic.negate(Uncertainty(1, 3)), Uncertainty(-3, -1)),
+        (arithmetic.absolute(Uncertainty(-3, 1)), Uncertainty(0, 3)),
+        (arithmetic.divide(None, 1), None),
+        (boundaries.low_boundary(make(D("1.5"), "mg"), 2), make(D("1.50"), "mg")),
+        (boundaries.fhirpath_low_boundary(make(D("1.5"), "mg"), 2), make(D("1.45"), "mg")),
+        (boundaries.precision(make(D("1.50"), "mg")), 2),
+        (boundaries.precision(7), 0),
         (longs.power(Long(3), Long(64)), None),
         (decimals.divide(D(1), D(3)), D("0.33333333")),
         (decimals.divide(D(2), D(3)), D("0.66666667")),
@@ -175,3 +193,7 @@ def test_mixed_operands_widen() -> None:
     assert arithmetic.divide(10, 5) == D(2)
     with pytest.raises(IncompatibleValues):
         arithmetic.add("a", 1)
+    with pytest.raises(IncompatibleValues):
+        arithmetic.power(make(2, "mg"), 2)
+    with pytest.raises(ValueOutOfRange):
+        longs.literal("9223372036854775808L")
