@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from cds_service.cql.compile import CompiledLibraries
@@ -11,12 +12,16 @@ from cds_service.cql.entries import DefinitionEntry, ParameterEntry
 from cds_service.cql.explain.evidence import Evidence, frames_below, known_values, resources_of, searches_of
 from cds_service.cql.explain.needs import Need, Needs, pruned
 from cds_service.cql.runtime.outputs import as_parameter, plain
-from cds_service.cql.runtime.run import Failed, Run
+from cds_service.cql.runtime.run import UNSET, Failed, Run
 from cds_service.cql.runtime.tracing import TracedRun
 from cds_service.cql.static_types import Typed
 from cds_service.errors import EvaluationError
+from cds_service.values import dates
 
 Parameters = Mapping[str, Any] | Mapping[tuple[str, str], Any] | Mapping[str | tuple[str, str], Any]
+
+
+_UTC = nullcontext()
 
 
 class EvaluationFailed(EvaluationError):
@@ -49,6 +54,7 @@ class Evaluation:
         for slot, value in self._overrides.items():
             self.run.memory[slot] = value
         self._base = base
+        self._offset: int | None = base._offset if base is not None else None
         self._traced: TracedRun | None = None
         self._inherited: dict[int, Any] = {**(base.all_overrides if base is not None else {}), **self._overrides}
 
@@ -65,17 +71,26 @@ class Evaluation:
         """The value as the engine has it: bare FHIR values may still carry the name of their type."""
         entry = self._entry(library, name)
         value = self.run.memory[entry.slot]
+        if value is not UNSET and value.__class__ is not Failed:
+            return value
         function = self.compiled.functions.definition(entry)
         try:
             if value.__class__ is Failed:
                 raise value.error
-            return function(self.run)
+            with self._at_offset():
+                return function(self.run)
         except EvaluationError:
             raise
         except (ArithmeticError, RecursionError, TypeError, AttributeError, ValueError) as error:
             raise EvaluationFailed(
                 f'{library}."{name}" could not be evaluated ({type(error).__name__}).', where=entry.node.name_span
             ) from error
+
+    def _at_offset(self) -> AbstractContextManager[object]:
+        """Date-times without an offset are read at that of the instant that the evaluation is for."""
+        if self._offset is None:
+            self._offset = self.run.now().offset or 0
+        return dates.evaluated_at(self._offset) if self._offset else _UTC
 
     def unknown(self, library: str, name: str) -> bool:
         """Whether the value of a definition is null."""
@@ -101,7 +116,8 @@ class Evaluation:
         entry = self._entry(library, name)
         run = self._traced_run()
         function = self.compiled.traced_functions.definition(entry)
-        value = run.ask(entry.slot, function)
+        with self._at_offset():
+            value = run.ask(entry.slot, function)
         frames = list(frames_below(run, entry.slot))
         names = self.compiled.names_by_slot()
         definitions = tuple(
@@ -122,7 +138,8 @@ class Evaluation:
         """The facts whose values are not known and still matter; none when the value is known."""
         entry = self._entry(library, name)
         finder = Needs(self._quiet_value, self._part)
-        found = finder.of_definition(entry)
+        with self._at_offset():
+            found = finder.of_definition(entry)
         facts = pruned(found, lambda values: self._supposing(entry, values))
         return tuple(
             Need(fact.library.removeprefix(EXPRESSIONS), fact.name, fact.tags, str(fact.type)) for fact in facts
@@ -138,7 +155,8 @@ class Evaluation:
         overrides = {fact.slot: value for fact, value in values.items()}
         supposed = Evaluation(self.compiled, self.facts, base=self, overrides=overrides)
         try:
-            return supposed._quiet_value(entry)
+            with self._at_offset():
+                return supposed._quiet_value(entry)
         except EvaluationError as error:
             return type(error)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Literal
 
 from cds_service.cql.entries import DefinitionEntry, FunctionEntry, ParameterEntry, ValueSetEntry
@@ -295,25 +296,40 @@ class Noted(Typed):
     element: str | None
 
 
+@lru_cache(maxsize=None)
+def _parts(kind: type) -> tuple[str, ...]:
+    """The fields of a kind of node that can hold other nodes."""
+    return tuple(field.name for field in fields(kind) if field.name not in _PLAIN)
+
+
+_PLAIN = frozenset({
+    "type", "span", "name", "kind", "owner", "attributes", "signature", "conversion", "precision", "definition",
+    "parameter", "function", "value_set", "resource", "code_path", "searched", "operator", "is_list", "strict", "of",
+    "context", "low_closed", "high_closed", "point", "shape", "any_of", "negated", "distinct", "descending", "element",
+})  # fmt: skip
+
+
 def children(node: object) -> Iterator[Typed]:
     """The typed nodes directly below a node, through sources, keys and pairs."""
     if isinstance(node, Typed | Source | Relationship | Aggregation | SortKey):
-        for field in fields(node):
-            yield from _typed_in(getattr(node, field.name))
+        for name in _parts(type(node)):
+            yield from _typed_in(getattr(node, name))
 
 
 def _typed_in(value: object) -> Iterator[Typed]:
     if isinstance(value, Typed):
         yield value
-    elif isinstance(value, Source | Relationship | Aggregation | SortKey):
-        yield from children(value)
     elif isinstance(value, tuple):
         for item in value:
             yield from _typed_in(item)
+    elif isinstance(value, Source | Relationship | Aggregation | SortKey):
+        yield from children(value)
 
 
 def walk(node: Typed) -> Iterator[Typed]:
     """The node and everything below it, without entering other definitions."""
-    yield node
-    for child in children(node):
-        yield from walk(child)
+    waiting = [node]
+    while waiting:
+        current = waiting.pop()
+        yield current
+        waiting.extend(reversed(list(children(current))))

@@ -9,7 +9,7 @@ from cds_service.cql.operator_names import BINARY, UNARY
 from cds_service.cql.operators.functions import evaluate_constant
 from cds_service.cql.operators.signatures import INTERVAL, LIST, Signature, T
 from cds_service.cql.operators.table import TABLE
-from cds_service.cql.overloads import resolve_overload
+from cds_service.cql.overloads import Match, resolve_overload
 from cds_service.cql.semantic_errors import TypeMismatch
 from cds_service.cql.static_types import (
     ANY,
@@ -19,12 +19,13 @@ from cds_service.cql.static_types import (
     ERROR,
     NULL,
     TIME,
+    ChoiceOf,
     IntervalOf,
     Type,
     Typed,
     has_error,
 )
-from cds_service.cql.tree import Apply, Constant, Converted
+from cds_service.cql.tree import Apply, AsType, Bound, Conditional, Constant, Converted, Element, IsType, Local
 from cds_service.cql.type_relations import Conversion
 from cds_service.errors import Span
 
@@ -80,6 +81,9 @@ def apply_one_of(
     if any(has_error(kind) for kind in kinds):
         return Constant(ERROR, span, None)
     match, _ = resolve_overload(scope.relations, candidates, kinds)
+    divided = _by_alternative(scope, candidates, operator, operands, span, precision, match)
+    if divided is not None:
+        return divided
     if match is None:
         raise mismatch(operator, kinds, candidates, span)
     arguments = tuple(converted(operand, step) for operand, step in zip(operands, match.conversions, strict=True))
@@ -91,6 +95,61 @@ def apply_one_of(
         if done:
             return Constant(signature.result, span, value)
     return Apply(signature.result, span, signature, arguments, precision)
+
+
+def _by_alternative(
+    scope: Scope,
+    candidates: list[Signature],
+    operator: str,
+    operands: Sequence[Typed],
+    span: Span,
+    precision: str | None,
+    match: Match | None,
+) -> Typed | None:
+    """A choice whose alternatives need different forms of the operator: each alternative gets its own form."""
+    for position, operand in enumerate(operands):
+        if not isinstance(operand.type, ChoiceOf):
+            continue
+        kinds = [other.type for other in operands]
+        fitting = []
+        for option in operand.type.options:
+            found, _ = resolve_overload(
+                scope.relations, candidates, (*kinds[:position], option, *kinds[position + 1 :])
+            )
+            if found is not None:
+                fitting.append(option)
+        if match is not None and set(fitting) <= _covered(match.conversions[position], operand.type):
+            continue
+        subject = operand
+        if not isinstance(operand, Local | Element):
+            subject = scope.local("choice", operand.type, span, "let")
+        branches: list[tuple[Typed, Typed]] = []
+        for option in fitting:
+            narrowed = AsType(option, span, subject, strict=False)
+            parts = [*operands[:position], narrowed, *operands[position + 1 :]]
+            value = apply_one_of(scope, candidates, operator, parts, span, precision)
+            branches.append((IsType(BOOLEAN, span, subject, option), value))
+        if not branches:
+            return None
+        whole = _joined(scope, branches, span)
+        return whole if subject is operand else Bound(whole.type, span, subject, operand, whole)  # type: ignore[arg-type]
+    return None
+
+
+def _covered(conversion: Conversion, choice: ChoiceOf) -> set[Type]:
+    """The alternatives that a conversion keeps."""
+    if conversion.kind == "choose":
+        return {kind for kind, _ in conversion.parts}
+    return set() if conversion.kind in ("narrow", "cast") else set(choice.options)
+
+
+def _joined(scope: Scope, branches: list[tuple[Typed, Typed]], span: Span) -> Typed:
+    target = scope.relations.joined([value.type for _, value in branches])
+    settled: list[tuple[Typed, Typed]] = []
+    for test, value in branches:
+        step = scope.relations.conversion(value.type, target)
+        settled.append((test, converted(value, step) if step is not None else value))
+    return Conditional(target, span, tuple(settled), Constant(target, span, None))
 
 
 def _is_temporal(parameters: tuple[Type, ...]) -> bool:

@@ -43,7 +43,7 @@ _DIRECT = {
     "convertsToDateTime": "ConvertsToDateTime", "convertsToDecimal": "ConvertsToDecimal",
     "convertsToInteger": "ConvertsToInteger", "convertsToQuantity": "ConvertsToQuantity",
     "convertsToString": "ConvertsToString", "convertsToTime": "ConvertsToTime",
-    "children": "Children", "descendants": "Descendents",
+    "children": "Children", "descendants": "Descendants",
 }  # fmt: skip
 
 _OTHERS = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cds_service.cql import nodes
-from cds_service.cql.compiler.application import apply, condition, converted, mismatch
+from cds_service.cql.compiler.application import apply, condition, converted
 from cds_service.cql.compiler.dispatch import compile_expression, compile_node
 from cds_service.cql.compiler.membership import membership
 from cds_service.cql.compiler.scope import Scope

@@ -79,9 +79,8 @@ def libraries_needed(sources: Iterable[Source], file: str) -> tuple[list[Source]
             continue
         wanted[current] = None
         library = parsed.get(current)
-        for node in library.definitions if library is not None else ():
-            if isinstance(node, nodes.Include) and node.name in by_name:
-                waiting.append(by_name[node.name])
+        includes = [node.name for node in library.definitions if isinstance(node, nodes.Include)] if library else []
+        waiting.extend(by_name[name] for name in includes if name in by_name)
     own = parsed.get(file)
     return [source for source in texts if source.file in wanted], (own.name if own is not None else None) or file
 

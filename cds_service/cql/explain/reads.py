@@ -15,7 +15,8 @@ from cds_service.fhir.structs.flavours import ALL, Reads, _All
 _WHOLE = frozenset({"Quantity", "Coding", "CodeableConcept", "Period", "Range", "Ratio", "Extension"})
 _COMPARING = frozenset({
     "Equal", "NotEqual", "Equivalent", "NotEquivalent", "Distinct", "Intersect", "Except", "In", "Contains", "IndexOf",
-    "Includes", "IncludedIn", "ProperIncludes", "ProperIncludedIn", "Children", "Descendents", "Union", "Mode",
+    "Includes", "IncludedIn", "ProperIncludes", "ProperIncludedIn", "Children", "Descendants",
+        "Descendents", "Union", "Mode",
 })  # fmt: skip
 
 
@@ -85,7 +86,7 @@ class _Collector:
                 kind = argument.type.element if isinstance(argument.type, ListOf) else argument.type
                 if kind == ANY and hasattr(argument, "operand"):
                     self.escape(argument.operand.type)
-                elif not self.relations.is_resource(kind) or name in ("Children", "Descendents"):
+                elif not self.relations.is_resource(kind) or name in ("Children", "Descendants", "Descendents"):
                     self.escape(argument.type)
 
     def _parameter(self, kind: Type) -> None:

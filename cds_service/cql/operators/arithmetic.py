@@ -70,6 +70,8 @@ SIGNATURES: list[Signature] = [
     *_NEIGHBOURS,
     _decimal("Round", "round_"),
     Signature("Round", (DECIMAL, INTEGER), DECIMAL, "decimals.round_"),
+    Signature("Round", (QUANTITY,), QUANTITY, "arithmetic.round_"),
+    Signature("Round", (QUANTITY, INTEGER), QUANTITY, "arithmetic.round_"),
     *_families("Subtract", "subtract", 2),
     *_temporal("Subtract", "subtract"),
     _decimal("Truncate", "truncate", INTEGER),

@@ -39,7 +39,8 @@ def _ages(unit: str) -> list[Signature]:
 SIGNATURES: list[Signature] = [
     *[signature for unit in PRECISIONS for signature in _ages(unit)],
     Signature("Children", (ANY,), ListOf(ANY), "structures.children"),
-    Signature("Descendents", (ANY,), ListOf(ANY), "structures.descendents"),
+    Signature("Descendants", (ANY,), ListOf(ANY), "structures.descendants"),
+    Signature("Descendents", (ANY,), ListOf(ANY), "structures.descendants"),
     Signature("ExpandValueSet", (VALUE_SET,), ListOf(CODE), "vocabularies.codes", needs_run=True, may_fail=True),
     Signature("SubsumedBy", (CODE, CODE), BOOLEAN, "vocabularies.subsumed_by", needs_run=True),
     Signature("SubsumedBy", (CONCEPT, CONCEPT), BOOLEAN, "vocabularies.subsumed_by", needs_run=True),

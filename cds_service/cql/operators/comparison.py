@@ -18,6 +18,7 @@ from cds_service.cql.static_types import (
 _ORDERED = (INTEGER, LONG, DECIMAL, STRING, DATE, DATETIME, TIME, QUANTITY)
 
 COMPARISON: list[Signature] = [
+    Signature("Comparable", (QUANTITY, QUANTITY), BOOLEAN, "quantities.comparable"),
     Signature("Equal", (T, T), BOOLEAN, "equality.equal", system=True),
     Signature("NotEqual", (T, T), BOOLEAN, "equality.not_equal", system=True),
     Signature("Equivalent", (T, T), BOOLEAN, "equality.equivalent", system=True, known=True),

@@ -18,6 +18,7 @@ SIGNATURES: list[Signature] = [
     Signature("Length", (STRING,), INTEGER, "strings.length"),
     Signature("Lower", (STRING,), STRING, "strings.lower"),
     Signature("Matches", (STRING, STRING), BOOLEAN, "strings.matches", may_fail=True),
+    Signature("MatchesFull", (STRING, STRING), BOOLEAN, "strings.matches_full", may_fail=True),
     Signature("PositionOf", (STRING, STRING), INTEGER, "strings.position_of"),
     Signature("ReplaceMatches", (STRING, STRING, STRING), STRING, "strings.replace_matches", may_fail=True),
     Signature("Split", (STRING, STRING), _TEXTS, "strings.split"),

@@ -76,7 +76,7 @@ def children(value: Any) -> list[Any] | None:
     return found
 
 
-def descendents(value: Any) -> list[Any] | None:
+def descendants(value: Any) -> list[Any] | None:
     """Everything below a value, at any depth."""
     if value is None:
         return None
