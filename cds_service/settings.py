@@ -65,6 +65,12 @@ def _file(value: str) -> Path:
     return Path(value)
 
 
+def _folder(value: str) -> Path:
+    if Path(value).exists() and not Path(value).is_dir():
+        raise ValueError("must name a folder")
+    return Path(value)
+
+
 def _url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
@@ -126,6 +132,12 @@ class Settings:
         "Further folders with plandefinitions/ and terminology/, separated as in PATH: a site's own content.",
     )
     packaged_content: bool = _setting(True, _switch, "Whether the content that comes with this software is loaded.")
+    terminology_server: str | None = _setting(
+        None, _url, "FHIR terminology server that is asked for value sets nobody brought, while content loads only."
+    )
+    terminology_cache: Path | None = _setting(
+        None, _folder, "Folder that keeps its answers; a kept answer is used until its file is deleted."
+    )
     canonical: str = _setting(
         "https://cds-service.example/fhir", _url, "Canonical base of our own artifacts; a site may put its own here."
     )

@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "apply": "apply one plan to one patient",
         "explain": "say for one request what was asked, found and concluded",
         "cql": "evaluate a CQL file for one patient",
+        "code": "say which value sets hold a code, what it maps to and where it is used",
         "feedback": "say what users did with the cards",
         "quality": "measure outcomes over many patients",
     }

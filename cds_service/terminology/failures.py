@@ -23,6 +23,12 @@ class UnresolvableValueSet(ContentError):
     code = "unresolvable-value-set"
 
 
+class TerminologyServerFailed(ContentError):
+    """A terminology server that was needed while content loaded, and did not help."""
+
+    code = "terminology-server"
+
+
 class OperationFailed(CdsError):
     """A terminology operation that cannot be answered; `status` and `issue` say how HTTP and FHIR call it."""
 

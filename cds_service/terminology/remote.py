@@ -10,7 +10,7 @@ from urllib.parse import quote
 import orjson
 
 from cds_service.terminology.artifacts import Artifact
-from cds_service.terminology.failures import UnreadableArtifact
+from cds_service.terminology.failures import TerminologyServerFailed, UnreadableArtifact
 from cds_service.terminology.sources import make_artifact
 
 Get = Callable[[str], bytes | None]
@@ -52,6 +52,31 @@ class RemoteValueSets:
             return None
         name = hashlib.sha256(f"{self._base} {url} {version or ''}".encode()).hexdigest()[:24]
         return self._cache / f"{name}.json"
+
+
+def http_get(seconds: float = 30.0) -> Get:
+    """A `get` over HTTP; a server that does not answer, or answers with an error, stops the load."""
+
+    def get(url: str) -> bytes | None:
+        import requests  # here, so that a service without a terminology server does not load it
+
+        try:
+            answer = requests.get(url, headers={"Accept": "application/fhir+json"}, timeout=seconds)
+        except requests.RequestException as failure:
+            raise TerminologyServerFailed(
+                f"{url} could not be read: {type(failure).__name__}.",
+                remedy="Try again, or bring the value set as a file.",
+            ) from failure
+        if answer.status_code in (404, 410):
+            return None
+        if answer.status_code != 200:
+            raise TerminologyServerFailed(
+                f"{url} answered with status {answer.status_code}.",
+                remedy="Try again, or bring the value set as a file.",
+            )
+        return answer.content
+
+    return get
 
 
 def _artifact(body: bytes, url: str, origin: str) -> Artifact:

@@ -118,3 +118,48 @@ def _compare(total: Score, text: str, labels: list[Label], mentions: list[Mentio
             f"{text}\n    missed {sorted(meant - said)}\n    invented {sorted(said - meant)}\n    read {shown} "
             f"{[(one.concept, one.levels) for one in mentions if one.levels]}"
         )
+
+
+FILES = {
+    "phrases, dev": "phrases_dev.tsv",
+    "phrases, held out": "phrases_held_out.tsv",
+    "impressions, dev": "impressions_dev.tsv",
+    "impressions, held out": "impressions_held_out.tsv",
+}
+
+
+def report(matcher: PhraseMatcher) -> str:
+    """The measured tables of docs/phrases.md: each part as a whole, then each concept over the held-out parts."""
+    scores = {title: score(matcher, name) for title, name in FILES.items()}
+    lines = [
+        "| Part | texts | read without any mistake | precision | recall | levels right |",
+        "|---|---|---|---|---|---|",
+    ]
+    for title, one in scores.items():
+        lines.append(
+            f"| {title} | {one.texts} | {one.texts_right} | {one.precision():.3f} | {one.recall():.3f} "
+            f"| {one.levels_right} of {one.levels_asked} |"
+        )
+    lines += [
+        "",
+        "| Concept | dev: labels | precision | recall | held out: labels | precision | recall |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    dev = _together(scores["phrases, dev"], scores["impressions, dev"])
+    held = _together(scores["phrases, held out"], scores["impressions, held out"])
+    for concept in sorted({*dev.hits, *dev.missed, *dev.invented, *held.hits, *held.missed, *held.invented}):
+        lines.append(f"| {concept} | {_row(dev, concept)} | {_row(held, concept)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _row(found: Score, concept: str) -> str:
+    labels = found.hits[concept] + found.missed[concept]
+    if not labels and not found.invented[concept]:
+        return "0 | - | -"
+    precision = f"{found.precision(concept):.2f}" if found.hits[concept] + found.invented[concept] else "-"
+    recall = f"{found.recall(concept):.2f}" if labels else "-"
+    return f"{labels} | {precision} | {recall}"
+
+
+def _together(a: Score, b: Score) -> Score:
+    return Score(a.hits + b.hits, a.missed + b.missed, a.invented + b.invented)

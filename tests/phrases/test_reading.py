@@ -14,9 +14,10 @@ from cds_service.errors import ErrorGroup
 from cds_service.phrases.derivation import TextReader
 from cds_service.phrases.lexicon import BrokenLexicon, Lexicon, load_lexicon
 from cds_service.phrases.matcher import PhraseMatcher
-from tests.phrases.scoring import labelled_texts, score
+from tests.phrases.scoring import labelled_texts, report, score
 from tests.terminology.artifacts import own
 
+REPORT = Path(__file__).parents[2] / "docs" / "phrases.md"
 FOLDER = Path(__file__).parents[2] / "terminology" / "phrases"
 OURS = "https://cds-service.example/fhir"
 FACTS = f"{OURS}/CodeSystem/vcf-facts"
@@ -48,6 +49,20 @@ def test_precision_and_recall(name: str, precision: float, recall: float, levels
     assert found.precision() >= precision
     assert found.recall() >= recall
     assert found.levels_right >= levels * found.levels_asked
+
+
+def test_the_measured_tables_stand_in_the_docs() -> None:
+    # After a change of the lexicon: python -c "from tests.phrases.test_reading import write_report; write_report()"
+    assert report(PhraseMatcher(lexicon())) in REPORT.read_text(encoding="utf-8")
+
+
+def write_report() -> None:
+    """Puts the measured tables into the docs, between their two marks."""
+    text = REPORT.read_text(encoding="utf-8")
+    before, _, rest = text.partition("<!-- measured -->\n")
+    _, _, after = rest.partition("<!-- end -->\n")
+    tables = report(PhraseMatcher(lexicon()))
+    REPORT.write_text(f"{before}<!-- measured -->\n{tables}<!-- end -->\n{after}", encoding="utf-8")
 
 
 def test_there_are_enough_labelled_texts() -> None:
