@@ -43,6 +43,7 @@ from cds_service.plans.procedures import ordered_procedure
 from cds_service.plans.proposing import OrderProposals, order_mark
 from cds_service.proposals.evidence import FactEvidence
 from cds_service.proposals.proposals import Proposal
+from cds_service.proposals.ratings import OrderedProcedure
 from cds_service.proposals.records import Record, render_record
 from cds_service.values.formatting import to_text
 
@@ -202,10 +203,7 @@ class _Call:
 
     def order(self, draft: ContextResource, struct: Any, knowhow: Knowhow) -> Judged | None:
         """The decision on one draft order; None if it is none of ours."""
-        bound = self.bind({ORDER: struct})
-        ordered = ordered_procedure(
-            codings_of(struct), knowhow.procedures, self.knowledge.terminology, knowhow.policy.order_checks, bound
-        )
+        ordered = self.ordered(struct, knowhow)
         if ordered is None:
             return None
         logic = self.bind({ORDER: struct, PROCEDURE: ordered.procedure, RATED_PROCEDURE: ordered.rated_as})
@@ -215,15 +213,21 @@ class _Call:
         judged = replace(judged, record=replace(judged.record, evidence=evidence))
         return Judged(judged.record, evidence, order=judged, draft=draft.json())
 
+    def ordered(self, struct: Any, knowhow: Knowhow) -> OrderedProcedure | None:
+        return ordered_procedure(
+            codings_of(struct),
+            knowhow.procedures,
+            self.knowledge.terminology,
+            knowhow.policy.order_checks,
+            lambda: self.bind({ORDER: struct}),
+        )
+
     def dispatched(self, knowhow: Knowhow) -> Iterator[Judged]:
         for reference in self.request.context.dispatched_orders:
             struct = self.facts.resolve(reference)
             if struct is None or getattr(struct, "fhir_type", "") != "ServiceRequest":
                 continue
-            bound = self.bind({ORDER: struct})
-            ordered = ordered_procedure(
-                codings_of(struct), knowhow.procedures, self.knowledge.terminology, knowhow.policy.order_checks, bound
-            )
+            ordered = self.ordered(struct, knowhow)
             if ordered is not None:
                 procedure = {PROCEDURE: ordered.procedure, RATED_PROCEDURE: ordered.rated_as}
                 logic = self.bind({ORDER: struct, **procedure})

@@ -20,7 +20,7 @@ from cds_service.plans.rules import Finding
 from cds_service.proposals.outcomes import State
 
 _ORDERED = frozenset({"alternatives"})
-_EMPTY = (None, [], False)
+_EMPTY: tuple[Any, ...] = (None, [], False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,8 +133,8 @@ def _print(
             print(f"FAIL    {result.case.id}  {result.case.title}")
             for difference in [result.error] if result.error else result.differences:
                 print(f"        {difference}")
-        for remark in result.remarks:
-            print(f"report  {result.case.id}  {remark}")
+        for reported in result.remarks:
+            print(f"report  {result.case.id}  {reported}")
     passed = sum(result.passed for result in results)
     if results:
         print(f"{passed} of {len(results)} cases as expected")

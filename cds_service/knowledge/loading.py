@@ -18,6 +18,7 @@ from cds_service.knowledge.definitions import Definitions, UnusableDefinition, d
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.paths import FhirPaths
 from cds_service.knowledge.prefetch import prefetch_needs
+from cds_service.knowledge.reach import DefinitionReach
 from cds_service.knowledge.reading import CANONICAL_BASE, Content, closure, content_of, read_content
 from cds_service.knowledge.services import KnownService, make_services
 from cds_service.knowledge.site import site_parameters
@@ -95,11 +96,11 @@ def make_knowledge(
     compiled = _compile(content, definitions, model, terminology, roots, errors)
     if errors or compiled is None:
         raise ErrorGroup(tuple(errors))
-    facts = _facts(compiled, definitions)
+    reach = DefinitionReach(compiled)
+    facts = _facts(compiled, definitions, draft, reach)
     definitions.facts = facts
     services = make_services(definitions, terminology, options.base, errors)  # again: now the facts are known
-    types = _types_read(compiled)
-    services = {name: _offered(service, compiled, types, model) for name, service in services.items()}
+    services = {name: _offered(service, reach, model) for name, service in services.items()}
     paths = FhirPaths(model, terminology)
     structs = _structs(compiled, definitions, services, paths, options)
     parameters = site_parameters(content.parameters, compiled, model, errors)
@@ -116,7 +117,7 @@ def make_knowledge(
         paths=paths,
         base=options.base,
         site_parameters=parameters,
-        reads=_unreadable_reads(definitions, compiled),
+        reads=_unreadable_reads(definitions, reach),
         parameter_names=frozenset(p.name for name in compiled.libraries for p in compiled.parameters(name)),
     )
 
@@ -170,7 +171,9 @@ def _compile(
     return None
 
 
-def _facts(compiled: CompiledLibraries, definitions: Definitions) -> FactCatalogue:
+def _facts(
+    compiled: CompiledLibraries, definitions: Definitions, services: Mapping[str, KnownService], reach: DefinitionReach
+) -> FactCatalogue:
     """The facts, with the criteria of scenarios that depend on those of which silence is noted."""
     facts = read_facts(d for library in compiled.libraries for d in compiled.definitions(library))
     criteria = {c for group in definitions.groups for a in group.alternatives for c in a.criteria}
@@ -181,25 +184,14 @@ def _facts(compiled: CompiledLibraries, definitions: Definitions) -> FactCatalog
             changes[fact.key] = frozenset(
                 c for c in criteria if not isinstance(c, Define) or dependents[compiled.entry(c.library, c.name).slot]
             )
-    return FactCatalogue(facts, changes)
+    keys = defines_of(expression for service in services.values() for expression in service.expressions())
+    return FactCatalogue(facts, changes, reach.facts(dict.fromkeys(sorted(keys))))
 
 
-def _types_read(compiled: CompiledLibraries) -> Mapping[tuple[str, str], frozenset[str]]:
-    """The resource types that each definition retrieves, itself or through others."""
-    found: dict[tuple[str, str], frozenset[str]] = {}
-    for library in compiled.libraries:
-        for definition in compiled.definitions(library):
-            key = (library, definition.name)
-            found[key] = frozenset(requirement.type for requirement in compiled.requirements([key]))
-    return found
-
-
-def _offered(
-    service: KnownService, compiled: CompiledLibraries, types: Mapping[tuple[str, str], frozenset[str]], model: Model
-) -> KnownService:
+def _offered(service: KnownService, reach: DefinitionReach, model: Model) -> KnownService:
     read: set[str] = set(_BY_HOOK.get(service.hook, ()))
     for key in defines_of(service.expressions()):
-        read |= types.get(key) or frozenset(requirement.type for requirement in compiled.requirements([key]))
+        read |= reach.types(key)
     needs = prefetch_needs(read, model, service.hook)
     written = service.plan.written
     offer = Service(
@@ -234,7 +226,7 @@ def _structs(
     return lean(reads)
 
 
-def _unreadable_reads(definitions: Definitions, compiled: CompiledLibraries) -> Mapping[Expression, frozenset[str]]:
+def _unreadable_reads(definitions: Definitions, reach: DefinitionReach) -> Mapping[Expression, frozenset[str]]:
     """For plans whose logic does not declare "Unreadable": the types that their conditions rest on."""
     libraries = definitions.content.libraries
     found: dict[Expression, frozenset[str]] = {}
@@ -251,7 +243,5 @@ def _unreadable_reads(definitions: Definitions, compiled: CompiledLibraries) -> 
             for condition in action.conditions:
                 keys = defines_of([condition])
                 if keys and condition not in found:
-                    found[condition] = frozenset(
-                        requirement.type for requirement in compiled.requirements(sorted(keys))
-                    )
+                    found[condition] = frozenset().union(*(reach.types(key) for key in keys))
     return found

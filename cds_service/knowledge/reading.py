@@ -240,7 +240,7 @@ _TextDates.yaml_implicit_resolvers = {
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 _TextDates.add_constructor(
-    "tag:yaml.org,2002:float", lambda loader, node: Decimal(str(loader.construct_scalar(node)).replace("_", ""))
+    "tag:yaml.org,2002:float", lambda loader, node: Decimal(str(node.value).replace("_", ""))
 )
 
 

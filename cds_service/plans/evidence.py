@@ -28,12 +28,14 @@ def evidence_of(judgement: Judgement, facts: FactCatalogue, silent: str | None =
     logic = judgement.logic
     if logic is None:
         return ()
-    keys: dict[tuple[str, str], None] = {}
+    met: dict[str, Fact] = {}
     for expression in _expressions(judgement):
-        for key in _facts_below(expression, logic, facts):
-            keys.setdefault(key)
-    found = (fact_evidence(facts.by_key[key], logic, judgement.record.order, silent) for key in keys)
-    return tuple(entry for entry in found if entry is not None)
+        key = _key(expression)
+        for fact in facts.below(key) if key is not None else ():
+            met.setdefault(fact.id, fact)
+    asked = {*judgement.record.must_ask, *judgement.record.safety_ask}
+    found = (fact_evidence(fact, logic, judgement.record.order, silent) for fact in met.values())
+    return tuple(entry for entry in found if entry is not None and (entry.value is not None or entry.fact in asked))
 
 
 def _expressions(judgement: Judgement) -> Iterable[Expression]:
@@ -51,21 +53,13 @@ def _expressions(judgement: Judgement) -> Iterable[Expression]:
             yield from finding.rule.conditions
 
 
-def _facts_below(expression: Expression, logic: Logic, facts: FactCatalogue) -> list[tuple[str, str]]:
+def _key(expression: Expression) -> tuple[str, str] | None:
     match expression:
         case Define(library, name):
-            key = (library, name)
+            return (library, name)
         case InlineCql(name, _, library):
-            key = (library or "", name)
-        case _:
-            return []
-    if key in facts.by_key:
-        return [key]
-    try:
-        found = logic.run.evidence(*key)
-    except CdsError:
-        return []
-    return [(library, name) for library, name, _ in found.definitions if (library, name) in facts.by_key]
+            return (library or "", name)
+    return None
 
 
 def fact_evidence(fact: Fact, logic: Logic, order: str | None = None, silent: str | None = None) -> FactEvidence | None:

@@ -8,6 +8,8 @@ from typing import Protocol
 
 from cds_service.plans.logic import ask_as
 
+Key = tuple[str, str]  # library, definition
+
 
 class Tagged(Protocol):
     """A definition with the tags of the comment above it."""
@@ -46,9 +48,13 @@ class FactCatalogue:
     """All facts, by id and by definition."""
 
     def __init__(
-        self, facts: Iterable[Fact], changes: Mapping[tuple[str, str], frozenset[object]] | None = None
+        self,
+        facts: Iterable[Fact],
+        changes: Mapping[Key, frozenset[object]] | None = None,
+        below: Mapping[Key, tuple[Key, ...]] | None = None,
     ) -> None:
         self._changes = changes
+        self._below = below or {}
         self.facts = tuple(facts)
         self.by_id: dict[str, Fact] = {}
         self.by_key: dict[tuple[str, str], Fact] = {}
@@ -56,6 +62,10 @@ class FactCatalogue:
             self.by_id.setdefault(fact.id, fact)
             self.by_key[fact.key] = fact
         self.noted = tuple(fact for fact in self.facts if fact.missing == "note")
+
+    def below(self, key: Key) -> tuple[Fact, ...]:
+        """The facts that a definition is made of."""
+        return tuple(self.by_key[fact] for fact in self._below.get(key, ()) if fact in self.by_key)
 
     def may_change(self, fact: Fact, expressions: Iterable[object]) -> bool:
         """Whether any of `expressions` depends on the fact, as far as is known from the compiled logic."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -150,12 +150,12 @@ def ordered_procedure(
     procedures: Procedures,
     terminology: Translating,
     checks: Mapping[str, OrderCheck],
-    logic: Logic | None,
+    logic: Callable[[], Logic],
 ) -> OrderedProcedure | None:
     """The procedure that an order's codings ask for; None if it is none of the known ones.
 
     Each coding says the same thing, perhaps with less detail: what several of them leave possible is what all of them
-    leave possible, and the more specific one wins.
+    leave possible, and the more specific one wins. `logic` is asked for only where an inexact code has conditions.
     """
     possible: list[str] | None = None
     used_checks: list[str] = []
@@ -179,7 +179,7 @@ def _coding_means(
     procedures: Procedures,
     terminology: Translating,
     checks: Mapping[str, OrderCheck],
-    logic: Logic | None,
+    logic: Callable[[], Logic],
     used_checks: list[str],
 ) -> list[str]:
     if not system or not code:
@@ -200,7 +200,7 @@ def _coding_means(
             used_checks.append(name)
             extra += [other for procedure, other in check.also if procedure == match.code]
             if check.condition is not None:
-                holds = logic.truth(check.condition) if logic is not None else None
+                holds = logic().truth(check.condition)
                 if check.becomes:
                     meant = check.becomes if holds is True else meant
                 elif holds is not True:

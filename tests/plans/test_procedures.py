@@ -97,7 +97,7 @@ CHECKS = {
 def test_an_order_is_read_by_its_codes(
     codings: list[tuple[str | None, str | None]], table: dict[str, object], expected: object
 ) -> None:
-    found = ordered_procedure(codings, PROCEDURES, MAPS, CHECKS, logic_of(table))
+    found = ordered_procedure(codings, PROCEDURES, MAPS, CHECKS, lambda: logic_of(table))
     assert (found and (found.procedure, found.rated_as, found.candidates)) == expected
 
 
