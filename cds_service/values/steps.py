@@ -8,7 +8,7 @@ from typing import Any
 from cds_service.values import dates, decimals, integers, longs
 from cds_service.values.failures import IncompatibleValues, ValueOutOfRange
 from cds_service.values.longs import Long
-from cds_service.values.precisions import Precision
+from cds_service.values.precisions import MILLISECONDS_PER, Precision
 from cds_service.values.quantity import Quantity
 from cds_service.values.temporals import DAY_LENGTH, Date, DateTime, Time
 from cds_service.values.uncertainty import Uncertainty
@@ -80,7 +80,7 @@ def step(value: Any, direction: int) -> Any:
         moved = decimals.add(value.value, decimals.STEP * direction)
         return None if moved is None else Quantity(moved, value.unit)
     if kind is Time:
-        start = value.milliseconds + direction * _length(value.precision)
+        start = value.milliseconds + direction * MILLISECONDS_PER[value.precision]
         return Time(start, value.precision) if 0 <= start < DAY_LENGTH else None
     if kind is Date or kind is DateTime:
         try:
@@ -96,10 +96,6 @@ def step(value: Any, direction: int) -> Any:
     if value is None:
         return None
     raise IncompatibleValues(f"A {kind.__name__} has no next or previous value.", remedy="Use an ordered type.")
-
-
-def _length(precision: Precision) -> int:
-    return {4: 3_600_000, 5: 60_000, 6: 1000, 7: 1}[int(precision)]
 
 
 def successor(value: Any) -> Any:
