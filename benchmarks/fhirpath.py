@@ -48,7 +48,8 @@ CASES: tuple[tuple[str, str], ...] = (
     ("observation", "Observation.component.where(code.text = 'height').value.ofType(Quantity).value"),
     (
         "bundle",
-        f"Bundle.entry.resource.ofType(Observation).where(code.coding.exists(system = '{LOINC}' and code = '38268-3')).count()",
+        "Bundle.entry.resource.ofType(Observation)"
+        f".where(code.coding.exists(system = '{LOINC}' and code = '38268-3')).count()",
     ),
     ("bundle", "Bundle.entry.resource.ofType(Condition).where(clinicalStatus.coding.code = 'active').code.coding.code"),
     ("bundle", "Bundle.entry.resource.ofType(Observation).value.ofType(Quantity).value.where($this > 150).count()"),

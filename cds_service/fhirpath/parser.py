@@ -138,7 +138,7 @@ class _Parser:
         word = token.value
         if word == ".":
             self.take()
-            return self.invocation(left, start)
+            return self.invocation(left)
         if word == "[":
             self.take()
             index = self.expression(1)
@@ -163,7 +163,7 @@ class _Parser:
             if token.kind == WORD and token.value in ("true", "false"):
                 self.take()
                 return nodes.Literal("Boolean", token.value == "true", span=self.span(token.start))
-            return self.invocation(None, token.start)
+            return self.invocation(None)
         if token.kind in _LITERAL_TYPES:
             self.take()
             return nodes.Literal(_LITERAL_TYPES[token.kind], token.value, span=self.span(token.start))
@@ -202,12 +202,13 @@ class _Parser:
         kind = "Decimal" if "." in token.value else "Integer"
         return nodes.Literal(kind, token.value, span=self.span(token.start))
 
-    def invocation(self, source: nodes.Node | None, start: int) -> nodes.Node:
-        """A member or call; `$this` and its like may follow a dot too."""
+    def invocation(self, source: nodes.Node | None) -> nodes.Node:
+        """A member or call; its place is that of its own name, not of what stands before the dot."""
         token = self.token
+        start = token.start
         if source is not None and token.kind == SYMBOL and token.value.startswith("$"):
             self.fail(f"`{token.value}` cannot follow a dot.", "It stands alone or at the beginning.")
-        if token.kind not in (WORD, NAME) or (token.kind == WORD and token.value in _RESERVED):
+        if token.kind not in (WORD, NAME) or (source is None and token.kind == WORD and token.value in _RESERVED):
             self.fail_expected("a name")
         self.take()
         if not self.at("("):

@@ -124,6 +124,7 @@ class Compiler:
         self.writer = Writer()
         self.reads = ReadElements(model)
         self.container = "resource"  # what contained resources are looked up in
+        self.lenient = False  # whether an element that a type does not have is nothing, and no error
 
     # --- The two ways to write code ---------------------------------------------------------------
 

@@ -73,14 +73,19 @@ def _projection(compiler: Compiler, node: nodes.Node, scope: Scope, types: Types
 def _fixed_projection(compiler: Compiler, node: nodes.Node, scope: Scope, types: Types) -> tuple[str, Types]:
     """A projection that takes its own results too: their types are found by trying until nothing new appears."""
     writer = compiler.writer
-    while True:
-        size = len(writer.lines)
-        name, found = _projection(compiler, node, scope, types)
-        wider = merged(types, found)
-        if wider == types:
-            return name, types
-        del writer.lines[size:]
-        types = wider
+    # A name that was right for the first step may lead nowhere from its results: that is where the repetition ends.
+    outer, compiler.lenient = compiler.lenient, True
+    try:
+        while True:
+            size = len(writer.lines)
+            name, found = _projection(compiler, node, scope, types)
+            wider = merged(types, found)
+            if wider == types:
+                return name, types
+            del writer.lines[size:]
+            types = wider
+    finally:
+        compiler.lenient = outer
 
 
 def _repeat(every: bool) -> Callable[[Compiler, nodes.Call, Scope], Code]:

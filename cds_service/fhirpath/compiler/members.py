@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from difflib import get_close_matches
-from typing import NoReturn
+from functools import cache
 
-from cds_service.fhir.model.types import Element, TypeInfo
+from cds_service.fhir.model.types import Element, Model, TypeInfo
 from cds_service.fhirpath import items, nodes
 from cds_service.fhirpath.compiler.core import Body, Compiler, Scope, compiles, compiles_values, streams
+from cds_service.fhirpath.compiler.reading import derived
 from cds_service.fhirpath.compiler.shapes import (
     DECIMAL,
     QUANTITY,
@@ -138,6 +139,11 @@ def _typed_root(compiler: Compiler, node: nodes.Member, scope: Scope) -> Code | 
 # --- One step ------------------------------------------------------------------------------------
 
 
+@cache
+def _all_names(model: Model) -> frozenset[str]:
+    return frozenset(name for kind in model.names for name in model.type(kind).elements)
+
+
 def _candidates(compiler: Compiler, types: frozenset[str], name: str) -> list[tuple[TypeInfo, Element]]:
     """The types, among these and those derived from abstract ones, that have an element of this name."""
     found = []
@@ -147,9 +153,9 @@ def _candidates(compiler: Compiler, types: frozenset[str], name: str) -> list[tu
         if (element := info.elements.get(name)) is not None:
             found.append((info, element))
         elif info.abstract:
-            concrete = [other for other in compiler.model.names if compiler.model.is_subtype(other, kind)]
-            infos = [compiler.model.type(other) for other in concrete]
-            found += [(other, other.elements[name]) for other in infos if name in other.elements]
+            found += [
+                (other, other.elements[name]) for other in derived(compiler.model, kind) if name in other.elements
+            ]
     return found
 
 
@@ -177,11 +183,13 @@ def _step(compiler: Compiler, item: Code, node: nodes.Member, body: Body, values
         result = _SYSTEM_ELEMENTS.get((single, node.name))
         if result is None:
             _fail_unknown(compiler, types, node)
+            return
         body(Code(compiler.writer.let(f"{item.text}.{node.name}"), one(result), nullable=False))
         return
     candidates = _candidates(compiler, types, node.name)
     if not candidates:
         _fail_unknown(compiler, types, node)
+        return
     for info, element in candidates:
         compiler.reads.add(info.name, element.name)
     info, element = candidates[0]
@@ -199,9 +207,8 @@ def _step(compiler: Compiler, item: Code, node: nodes.Member, body: Body, values
 def _step_anywhere(compiler: Compiler, item: Code, node: nodes.Member, body: Body, values: bool) -> None:
     """A step from an item of unknown type: the name must at least exist somewhere."""
     model = compiler.model
-    known = any(node.name in model.type(name).elements for name in model.names)
-    if not known and node.name not in ("namespace", "name", "value", "unit"):
-        names = {name for kind in model.names for name in model.type(kind).elements}
+    names = _all_names(model)
+    if node.name not in names and node.name not in ("namespace", "name", "value", "unit"):
         near = get_close_matches(node.name, names, n=1)
         remedy = f"Did you mean `{near[0]}`?" if near else ""
         compiler.fail(f"No type of FHIR R4 has an element `{node.name}`.", node.span, remedy)
@@ -228,6 +235,7 @@ def _step_from_primitive(compiler: Compiler, item: Code, node: nodes.Member, bod
         compiler.each(compiler.in_values(item), body)
         return
     primitive = writer.function(items.Primitive)
+    compiler.reads.add_beside_primitives(node.name)
     with writer.block(f"if {item.text}.__class__ is {primitive}:"):
         if node.name == "extension":
             extensions = f"{item.text}.element.extension"
@@ -314,8 +322,10 @@ def _read_choice(
     compiler.each(compiler.in_values(code) if values else code, body)
 
 
-def _fail_unknown(compiler: Compiler, types: frozenset[str], node: nodes.Member) -> NoReturn:
+def _fail_unknown(compiler: Compiler, types: frozenset[str], node: nodes.Member) -> None:
     """Says that no such element exists, and what may have been meant."""
+    if compiler.lenient:
+        return
     names: set[str] = set()
     remedy = ""
     for kind in types:

@@ -43,6 +43,7 @@ def _stream_extension(compiler: Compiler, call: nodes.Call, scope: Scope, body: 
         for kind in item.shape.types or ():
             compiler.reads.add(kind, "extension")
         compiler.reads.add("Extension", "url")
+        compiler.reads.add_beside_primitives("extension")
         types = item.shape.types
         if types is None:
             compiler.reads.everything = True
@@ -81,6 +82,7 @@ def _compile_resolve(compiler: Compiler, call: nodes.Call, scope: Scope) -> Code
     for kind in code.shape.types or ():
         compiler.reads.add(kind, "reference")
     function = compiler.writer.function(fhir_functions.resolve)
+    compiler.reads.add("DomainResource", "contained")
     container = compiler.container
     text = compiler.writer.let(f"{function}({compiler.as_list(code)}, env, {container})")
     return Code(text, Shape(targets, many=True))

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from cds_service.fhir.model.types import Model
+from functools import cache
+
+from cds_service.fhir.model.types import Model, TypeInfo
 from cds_service.fhir.structs.flavours import ALL, Reads, _All
+
+
+@cache
+def derived(model: Model, kind: str) -> tuple[TypeInfo, ...]:
+    """A type and all that are derived from it."""
+    return tuple(model.type(name) for name in model.names if model.is_subtype(name, kind))
 
 
 class ReadElements:
@@ -20,12 +28,13 @@ class ReadElements:
         info = self._model.get(type_name)
         if info is None:
             return
-        names = [type_name]
-        if info.abstract:
-            names = [name for name in self._model.names if self._model.is_subtype(name, type_name)]
-        for name in names:
-            if self._model.type(name).element(element.removeprefix("_")) is not None:
-                self._elements.setdefault(name, set()).add(element)
+        for kind in derived(self._model, type_name) if info.abstract else (info,):
+            if kind.element(element.removeprefix("_")) is not None:
+                self._elements.setdefault(kind.name, set()).add(element)
+
+    def add_beside_primitives(self, element: str) -> None:
+        """An element of what stands beside primitives: their extensions, their id."""
+        self._elements.setdefault("Element", set()).add(element)
 
     def add_whole(self, type_name: str) -> None:
         """A type with all that is in it."""

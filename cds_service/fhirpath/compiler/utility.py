@@ -48,7 +48,7 @@ def compile_constant(compiler: Compiler, node: nodes.Node, scope: Scope) -> Code
         return scope.variables[name]
     if name in compiler.variables:
         return Code(compiler.writer.let(f"env.variable({name!r})"), Shape(compiler.variables[name], many=True))
-    known = sorted((*_RESERVED, *compiler.variables, *scope.variables))
+    known = sorted({*_ADDRESSES, *compiler.variables, *scope.variables})
     return compiler.fail(f"%{name} is not known here.", node.span, f"Known are {', '.join('%' + n for n in known)}.")
 
 
@@ -74,7 +74,7 @@ def _compile_iif(compiler: Compiler, call: nodes.Call, scope: Scope) -> Code:
     """The second argument if the first is true, else the third; only that one is evaluated."""
     writer = compiler.writer
     source = compiler.single(compiler.source(call, scope), "iif()")
-    inner = scope.within(replace(source, shape=replace(source.shape, many=False)), None)
+    inner = scope.within(replace(source, shape=replace(source.shape, many=False)), scope.index)
     condition = compiler.truth(call.arguments[0], inner, "iif()")
     result = writer.name()
     branches: list[tuple[list[str], Code]] = []
