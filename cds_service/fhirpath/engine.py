@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 from cds_service.fhir.model.types import Model, r4
 from cds_service.fhir.structs.flavours import Reads, _All
-from cds_service.fhirpath import items
+from cds_service.fhirpath import items, nodes
 from cds_service.fhirpath.compiler import (  # noqa: F401  # they fill the table of functions
     existence,
     filtering,
@@ -112,8 +113,9 @@ def compile_fhirpath(
 ) -> Compiled:
     """Compiles an expression about items of `context_type` (None: unknown or no focus).
 
-    `variables` names what the environment will hold, each with its type if that is known. `resource_type` is that of
-    `%resource`; the context's own if that is a resource. `check_order` refuses what depends on an order that a
+    `variables` names what the environment will hold, each with its type if that is known; `context`, `resource` and
+    `rootResource` may be among them. `resource_type` is that of `%resource`; the context's own if that is a resource.
+    `check_order` refuses what depends on an order that a
     collection does not have. Raises a FhirPathSyntaxError or FhirPathSemanticError.
     """
     node = parse(text, file)
@@ -123,7 +125,9 @@ def compile_fhirpath(
     focus = Code("this", Shape(None if context_type is None else frozenset((context_type,))), context_type is None)
     if context_type is not None and context_type not in SYSTEM_TYPES:
         model.type(context_type)  # an unknown name is an error of its own
-    scope = Scope(focus, variables=_surroundings(model, focus, context_type, resource_type))
+    surroundings = _surroundings(model, focus, context_type, resource_type)
+    surroundings |= {name: surroundings[name].with_types(declared[name]) for name in surroundings.keys() & declared}
+    scope = Scope(focus, variables=surroundings)
     try:
         result = compiler.compile(node, scope)
     except ValueOutOfRange as error:
@@ -131,6 +135,27 @@ def compile_fhirpath(
     operators.read_whole(compiler, result.shape.types)
     compiler.writer.line(f"return {compiler.as_list(result)}")
     return _assemble(text, context_type, compiler, result)
+
+
+def variables_of(text: str) -> frozenset[str]:
+    """The names of the constants that an expression uses, beside those that FHIRPath and FHIR define themselves."""
+    found: set[str] = set()
+
+    def visit(part: object) -> None:
+        if isinstance(part, nodes.Constant):
+            found.add(part.name)
+        elif isinstance(part, nodes.Call) and part.name == "defineVariable" and part.arguments:
+            defined.add(getattr(part.arguments[0], "value", ""))
+        if isinstance(part, tuple):
+            for each in part:
+                visit(each)
+        elif isinstance(part, nodes.Node):
+            for each in fields(part):
+                visit(getattr(part, each.name))
+
+    defined: set[str] = set()
+    visit(parse(text))
+    return frozenset(name for name in found - defined if not utility.is_predefined(name))
 
 
 def _surroundings(model: Model, focus: Code, context_type: str | None, resource_type: str | None) -> dict[str, Code]:

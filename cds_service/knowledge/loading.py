@@ -217,7 +217,10 @@ def _structs(
     reads: dict[str, Any] = dict(compiled.reads())
     for expression, _, _ in definitions.expressions():
         if isinstance(expression, FhirPath):
-            for name, elements in paths.reads(expression.text).items():
+            looks = paths.reads(expression.text)
+            if looks is ALL:
+                return full()
+            for name, elements in looks.items():
                 before = reads.get(name, frozenset())
                 reads[name] = ALL if ALL in (before, elements) else before | elements
     if any(service.decides for service in services.values()):

@@ -9,8 +9,9 @@ import msgspec
 
 from cds_service.fhir.model.types import Model
 from cds_service.fhir.structs.decoding import Decoder
-from cds_service.fhir.structs.flavours import full
-from cds_service.fhirpath.compile import CompiledPath, compile_fhirpath
+from cds_service.fhir.structs.flavours import Reads, _All, full
+from cds_service.fhirpath.engine import Compiled, compile_fhirpath, variables_of
+from cds_service.fhirpath.environment import Environment
 from cds_service.terminology.terminology import Terminology
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
@@ -21,24 +22,33 @@ class FhirPaths:
 
     def __init__(self, model: Model, terminology: Terminology) -> None:
         self._model, self._terminology = model, terminology
-        self._compiled: dict[str, CompiledPath] = {}
+        self._compiled: dict[tuple[Any, ...], Compiled] = {}
         self._decoder = Decoder(full())
         self._structs: dict[int, tuple[Any, Any]] = {}
 
     def __call__(self, text: str, focus: Any, variables: Mapping[str, Any]) -> list[Any]:
         """The collection that `text` gives for `focus`."""
-        environment = {name: self._struct(value) for name, value in variables.items()}
-        found: list[Any] = self._path(text).evaluate(self._struct(focus), environment)
-        return found
+        structs = {name: self._struct(value) for name, value in variables.items()}
+        about = self._struct(focus)
+        environment = Environment(
+            now=structs.get("now"),
+            resource=structs.get("resource"),
+            context=structs.get("context"),
+            variables=structs,
+            terminology=self._terminology,
+        )
+        known = tuple(sorted((name, getattr(value, "fhir_type", None)) for name, value in structs.items()))
+        return self._path(text, getattr(about, "fhir_type", None), known).evaluate(about, environment)
 
-    def reads(self, text: str) -> Mapping[str, Any]:
-        """The elements that `text` reads, by type."""
-        return self._path(text).reads()
+    def reads(self, text: str) -> Reads | _All:
+        """The elements that `text` reads, by type; ALL where only its variables would tell."""
+        return self._path(text, None, tuple((name, None) for name in sorted(variables_of(text)))).reads()
 
-    def _path(self, text: str) -> CompiledPath:
-        if text not in self._compiled:
-            self._compiled[text] = compile_fhirpath(text, model=self._model, terminology=self._terminology)
-        return self._compiled[text]
+    def _path(self, text: str, about: str | None, variables: tuple[tuple[str, str | None], ...]) -> Compiled:
+        key = (text, about, variables)
+        if key not in self._compiled:
+            self._compiled[key] = compile_fhirpath(text, about, variables=dict(variables), model=self._model)
+        return self._compiled[key]
 
     def _struct(self, value: Any) -> Any:
         if not isinstance(value, Mapping) or "resourceType" not in value:

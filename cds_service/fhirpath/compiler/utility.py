@@ -31,6 +31,11 @@ _PREFIXES = {"vs-": "http://hl7.org/fhir/ValueSet/", "ext-": "http://hl7.org/fhi
 _RESERVED = frozenset((*_ADDRESSES, "resource", "rootResource", "context", "terminologies", "factory"))
 
 
+def is_predefined(name: str) -> bool:
+    """Whether FHIRPath or FHIR itself says what `%name` is."""
+    return name in _RESERVED or name.startswith(tuple(_PREFIXES))
+
+
 # --- Constants and variables ---------------------------------------------------------------------
 
 
