@@ -22,6 +22,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "explain": "say for one request what was asked, found and concluded",
         "cql": "evaluate a CQL file for one patient",
         "code": "say which value sets hold a code, what it maps to and where it is used",
+        "generate": "make invented patients",
+        "deidentify": "copy calls and charts without what names a person",
         "feedback": "say what users did with the cards",
         "quality": "measure outcomes over many patients",
     }

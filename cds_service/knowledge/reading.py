@@ -22,7 +22,7 @@ from cds_service.plans.extensions import expand_shorthand, listed
 CANONICAL_BASE = "https://cds-service.example/fhir"
 _OURS = re.compile(re.escape(CANONICAL_BASE) + r"(?!/StructureDefinition/)")
 _TERMINOLOGY = frozenset({"ValueSet", "CodeSystem", "ConceptMap"})
-_IGNORED_FOLDERS = frozenset({"cases", "tests", "terminology", "node_modules"})
+_IGNORED_FOLDERS = frozenset({"cases", "synthetic", "tests", "terminology", "node_modules"})
 _LIBRARY_LINE = re.compile(r"^\s*library\s+(?P<name>(?:\"[^\"]+\"|[\w.]+))(?:\s+version\s+'(?P<version>[^']*)')?", re.M)
 # A comment may hold quotes and a string may hold "//", so whichever begins first wins.
 _COMMENTS_AND_STRINGS = re.compile(
