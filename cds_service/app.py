@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask
 
-from cds_service.clients.authentication import Authenticator, anyone
+from cds_service.clients.authentication import Authenticator
 from cds_service.clients.registry import Client, read_clients
-from cds_service.endpoints.callers import Authenticate, guard
+from cds_service.endpoints.callers import Authenticate, anyone, guard, with_tokens
 from cds_service.endpoints.discovery import discovery
 from cds_service.endpoints.feedback import feedback
 from cds_service.endpoints.gate import Gate
@@ -136,7 +136,6 @@ def create_app(prepared: Prepared, worker: int = 0) -> Application:
     metrics.for_worker(worker)
     limits = Limits(size=settings.max_body_bytes)
     rules = CallRules(
-        public_url=settings.public_url,
         as_of_member=f"{settings.extension_base}.asOf" if settings.allow_as_of else None,
         protects_discovery=settings.discovery_auth,
     )
@@ -175,11 +174,11 @@ def create_app(prepared: Prepared, worker: int = 0) -> Application:
     services = tuple(offer.service for offer in offers.values())
     description = describe(services, version(), settings.needs_tokens)
     if settings.needs_tokens:
-        guard(app, "/fhir", authenticate, settings.public_url)
+        guard(app, "/fhir", authenticate)
     # blueprints
     app.register_blueprint(discovery(offers, authenticate, rules))
     app.register_blueprint(hook_calls(offers, authenticate, remember, rules))
-    app.register_blueprint(feedback(offers, authenticate, keep_feedback, limits, rules))
+    app.register_blueprint(feedback(offers, authenticate, keep_feedback, limits))
     app.register_blueprint(
         operators(metrics if settings.metrics else None, {"database": database_answers}, description)
     )
@@ -200,7 +199,8 @@ def _authenticate(prepared: Prepared) -> Authenticate:
     if not settings.needs_tokens:
         return anyone(ClientProfile(rates_orders=settings.rates_orders))
     used = UsedTokens(open_database(settings.database_url, durable=False))
-    return Authenticator(prepared.clients, used, audiences=settings.audiences)
+    check = Authenticator(prepared.clients, used, audiences=settings.audiences)
+    return with_tokens(check, settings.public_url)
 
 
 def _kept(service: str, request: HookRequest, decided: Decided) -> Kept:

@@ -34,11 +34,6 @@ class UsedTokens(Protocol):
         """Whether this is the first use."""
 
 
-def anyone(profile: ClientProfile) -> Callable[[str | None, tuple[str, ...]], ClientProfile]:
-    """Authentication that is switched off: whatever the header says, the caller is treated by `profile`."""
-    return lambda _header, _audiences: profile
-
-
 class _Refused(Exception):
     """Why a token is not accepted; for the log only."""
 

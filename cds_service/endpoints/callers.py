@@ -8,21 +8,32 @@ import flask
 
 from cds_service.hooks.profiles import ClientProfile
 
-# Takes the Authorization header and the audiences that fit this call; raises Unauthenticated.
-Authenticate = Callable[[str | None, tuple[str, ...]], ClientProfile]
+# Given the paths that a token for this call may be meant for; raises Unauthenticated for whoever is not known.
+Authenticate = Callable[..., ClientProfile]
+# Given the Authorization header and the addresses that a token may be meant for.
+CheckToken = Callable[[str | None, tuple[str, ...]], ClientProfile]
 
 
-def audiences(public_url: str | None, *paths: str) -> tuple[str, ...]:
-    """The URLs that a token for this call may be meant for: the public one, or the one that was called."""
-    base = public_url or flask.request.host_url.rstrip("/")
-    return tuple(base + path for path in paths)
+def anyone(profile: ClientProfile) -> Authenticate:
+    """Authentication that is switched off: whatever is sent, the caller is treated by `profile`."""
+    return lambda *_paths: profile
 
 
-def guard(app: flask.Flask, prefix: str, authenticate: Authenticate, public_url: str | None) -> None:
+def with_tokens(check: CheckToken, public_url: str | None) -> Authenticate:
+    """Authentication by token; the addresses are those of `public_url`, or as they were called."""
+
+    def authenticate(*paths: str) -> ClientProfile:
+        base = public_url or flask.request.host_url.rstrip("/")
+        return check(flask.request.headers.get("Authorization"), tuple(base + path for path in paths))
+
+    return authenticate
+
+
+def guard(app: flask.Flask, prefix: str, authenticate: Authenticate) -> None:
     """Ask for a token on every call below `prefix`; it may be meant for the address called, or for all of `prefix`."""
 
     @app.before_request
     def ask() -> None:
         request = flask.request
         if request.path.startswith(prefix) and request.method != "OPTIONS":
-            authenticate(request.headers.get("Authorization"), audiences(public_url, request.path, prefix))
+            authenticate(request.path, prefix)

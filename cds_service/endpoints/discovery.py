@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import flask
 from flask import Blueprint, Response
 
-from cds_service.endpoints.callers import Authenticate, audiences
+from cds_service.endpoints.callers import Authenticate
 from cds_service.endpoints.hook_calls import CallRules
 from cds_service.endpoints.offers import Offers
 from cds_service.endpoints.outcomes import json_response
@@ -21,7 +20,7 @@ def discovery(offers: Offers, authenticate: Authenticate, rules: CallRules) -> B
     @blueprint.get("/cds-services")
     def services() -> Response:
         if rules.protects_discovery:
-            authenticate(flask.request.headers.get("Authorization"), audiences(rules.public_url, "/cds-services"))
+            authenticate("/cds-services")
         return json_response(listed)
 
     return blueprint

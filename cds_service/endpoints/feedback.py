@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import flask
 from flask import Blueprint, Response
 
 from cds_service.endpoints.bodies import read_body
-from cds_service.endpoints.callers import Authenticate, audiences
-from cds_service.endpoints.hook_calls import CallRules
+from cds_service.endpoints.callers import Authenticate
 from cds_service.endpoints.offers import Offers
 from cds_service.endpoints.outcomes import json_response
 from cds_service.fhir.limits import Limits
@@ -21,17 +19,14 @@ from cds_service.hooks.refusals import UnknownService
 KeepFeedback = Callable[[str, ClientProfile, Sequence[FeedbackEvent]], None]
 
 
-def feedback(
-    offers: Offers, authenticate: Authenticate, keep: KeepFeedback, limits: Limits, rules: CallRules
-) -> Blueprint:
+def feedback(offers: Offers, authenticate: Authenticate, keep: KeepFeedback, limits: Limits) -> Blueprint:
     """The feedback endpoint of every service."""
     blueprint = Blueprint("feedback", __name__)
 
     @blueprint.post("/cds-services/<service_id>/feedback")
     def receive(service_id: str) -> Response:
         path = f"/cds-services/{service_id}"
-        fitting = audiences(rules.public_url, path, f"{path}/feedback")
-        client = authenticate(flask.request.headers.get("Authorization"), fitting)
+        client = authenticate(path, f"{path}/feedback")
         if service_id not in offers:
             raise UnknownService("No service has this id.", remedy="GET /cds-services lists them.")
         events = parse_feedback(read_body(limits), limits)

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import flask
 from flask import Blueprint, Response
 
 from cds_service.endpoints.bodies import read_body
-from cds_service.endpoints.callers import Authenticate, audiences
+from cds_service.endpoints.callers import Authenticate
 from cds_service.endpoints.manners import call_id
 from cds_service.endpoints.offers import Decided, Offers
 from cds_service.endpoints.outcomes import json_response
@@ -25,7 +24,6 @@ Remember = Callable[[str, HookRequest, Decided], None]
 class CallRules:
     """What the settings say about calls."""
 
-    public_url: str | None = None
     as_of_member: str | None = None  # extension member that moves the decision time; None: nothing does
     protects_discovery: bool = True
 
@@ -36,8 +34,7 @@ def hook_calls(offers: Offers, authenticate: Authenticate, remember: Remember, r
 
     @blueprint.post("/cds-services/<service_id>")
     def call(service_id: str) -> Response:
-        path = f"/cds-services/{service_id}"
-        client = authenticate(flask.request.headers.get("Authorization"), audiences(rules.public_url, path))
+        client = authenticate(f"/cds-services/{service_id}")
         offer = offers.get(service_id)
         if offer is None:
             raise UnknownService("No service has this id.", remedy="GET /cds-services lists them.")

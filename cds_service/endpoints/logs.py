@@ -53,14 +53,17 @@ class CallLog:
     def __init__(self, enabled: bool = True) -> None:
         self._enabled = enabled
         self._stream = sys.stderr.buffer if hasattr(sys.stderr, "buffer") else None
+        self._second, self._stamp = 0, ""
 
     def call(self, route: str, method: str, status: int, seconds: float, call_id: str, caller_id: str | None) -> None:
         """Note one answered call."""
         if not self._enabled or self._stream is None:
             return
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
+        now = int(time.time())
+        if now != self._second:
+            self._second, self._stamp = now, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
         milliseconds = round(seconds * 1000, 3)
-        line = {"at": f"{stamp}Z", "level": "info", "event": "call", "route": route, "method": method, "status": status}
+        line = {"at": self._stamp, "level": "info", "event": "call", "route": route, "method": method, "status": status}
         line |= {"ms": milliseconds, "id": call_id}
         if caller_id:
             line["caller"] = caller_id
