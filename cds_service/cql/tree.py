@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from functools import lru_cache
 from typing import Literal
 
 from cds_service.cql.entries import DefinitionEntry, FunctionEntry, ParameterEntry, ValueSetEntry
@@ -296,10 +295,14 @@ class Noted(Typed):
     element: str | None
 
 
-@lru_cache(maxsize=None)
+_PARTS: dict[type, tuple[str, ...]] = {}
+
+
 def _parts(kind: type) -> tuple[str, ...]:
     """The fields of a kind of node that can hold other nodes."""
-    return tuple(field.name for field in fields(kind) if field.name not in _PLAIN)
+    if kind not in _PARTS:
+        _PARTS[kind] = tuple(field.name for field in fields(kind) if field.name not in _PLAIN)
+    return _PARTS[kind]
 
 
 _PLAIN = frozenset({

@@ -11,6 +11,7 @@ from cds_service.cql.compile import CompiledLibraries, Source, compile_libraries
 from cds_service.cql.evaluation import Evaluation
 from cds_service.facts.facts import Facts, facts_from_bundle
 from cds_service.fhir.model.types import r4
+from cds_service.fhir.structs.decoding import Decoder
 
 AS_OF = datetime(2025, 6, 15, 9, 0, tzinfo=UTC)
 HEAD = """library Test version '1.0.0'
@@ -22,12 +23,12 @@ code "weight": 'weight' from "Local"
 """
 
 
-def facts_of(*resources: Mapping[str, Any]) -> Facts:
+def facts_of(*resources: Mapping[str, Any], decoder: Decoder | None = None) -> Facts:
     """The facts of one patient, p1, born on 1950-03-01."""
     patient = {"resourceType": "Patient", "id": "p1", "gender": "female", "birthDate": "1950-03-01"}
     entries = [{"resource": resource} for resource in (patient, *resources)]
     bundle = {"resourceType": "Bundle", "type": "collection", "entry": entries}
-    return facts_from_bundle(json.dumps(bundle).encode(), as_of=AS_OF, patient_id="p1")
+    return facts_from_bundle(json.dumps(bundle).encode(), as_of=AS_OF, patient_id="p1", decoder=decoder)
 
 
 def observation(identity: str, code: str, day: str, **rest: Any) -> dict[str, Any]:

@@ -20,6 +20,9 @@ from cds_service.cql.tree import (
 )
 from cds_service.cql.type_relations import Relations
 
+# Fields that say which name is bound, not what is asked.
+_BINDERS = frozenset({"accumulator", "alias", "index", "local", "subject", "this"})
+
 
 def traced_tree(node: Typed, relations: Relations) -> Typed:
     """A copy of the tree with every consumption of resources marked."""
@@ -52,6 +55,8 @@ def _with_copies(value: Any, relations: Relations) -> Any:
     """A copy of a node whose parts are copies too."""
     made = copy.copy(value)
     for field in fields(value):
+        if field.name in _BINDERS:
+            continue
         setattr(made, field.name, _copied(getattr(value, field.name), value, relations))
     return made
 

@@ -210,22 +210,16 @@ def _closed(node: Typed, bound: Bindings) -> Typed:
 def pruned(
     found: Counter[DefinitionEntry], result_if: Callable[[Mapping[DefinitionEntry, Any]], Any]
 ) -> list[DefinitionEntry]:
-    """The facts that can make a difference: where some are met more than once, all their values are tried."""
+    """The facts that have to be known: where some are met more than once, one may go without another."""
     facts = list(found)
     repeated = any(count > 1 for count in found.values())
     if not repeated or len(facts) > ENUMERATED or any(entry.type != BOOLEAN for entry in facts):
         return facts
-    results = {
-        values: result_if(dict(zip(facts, values, strict=True)))
-        for values in itertools.product((False, True), repeat=len(facts))
-    }
-    matters = [entry for position, entry in enumerate(facts) if _differs(results, position)]
-    return matters or facts
-
-
-def _differs(results: Mapping[tuple[bool, ...], Any], position: int) -> bool:
-    """Whether the result depends on the value at this position."""
-    return any(
-        results[values] != results[(*values[:position], not values[position], *values[position + 1 :])]
-        for values in results
-    )
+    for entry in list(facts):
+        rest = [other for other in facts if other is not entry]
+        if rest and all(
+            result_if(dict(zip(rest, values, strict=True))) is not None
+            for values in itertools.product((False, True), repeat=len(rest))
+        ):
+            facts = rest
+    return facts

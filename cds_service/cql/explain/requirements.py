@@ -12,6 +12,7 @@ from cds_service.cql.static_types import Typed
 from cds_service.cql.tree import (
     Apply,
     AsType,
+    Conditional,
     Constant,
     Converted,
     Element,
@@ -111,6 +112,8 @@ def _conjuncts(node: Typed) -> Iterator[Typed]:
 
 
 def _bounds(test: Typed, alias: Local) -> tuple[str | None, Any, Any] | None:
+    if isinstance(test, Conditional):  # a choice of kinds of time, asked one by one
+        return next((found for _, value in test.branches if (found := _bounds(value, alias)) is not None), None)
     if not isinstance(test, Apply) or len(test.arguments) != 2:
         return None
     name, (left, right) = test.signature.operator, test.arguments
