@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -171,20 +169,3 @@ def record_key(name: str) -> str:
         head, *rest = base.split("_")
         base = head + "".join(part.capitalize() for part in rest)
     return base + suffix
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML in which dates stay the text that they are in FHIR, and decimals keep their digits."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def _decimal(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Decimal:
-    return Decimal(re.sub("_", "", str(loader.construct_scalar(node))))
-
-
-_Loader.add_constructor("tag:yaml.org,2002:float", _decimal)

@@ -10,11 +10,11 @@ from cds_service.cql.compile import CompiledLibraries
 from cds_service.errors import CdsError
 from cds_service.fhir.structs.flavours import Structs
 from cds_service.knowledge.definitions import Definitions
+from cds_service.knowledge.paths import FhirPaths
 from cds_service.knowledge.services import KnownService
 from cds_service.patient_data.gather import Reading
 from cds_service.plans.expressions import Expression
 from cds_service.plans.facts_catalogue import FactCatalogue
-from cds_service.plans.logic import PathEvaluating
 from cds_service.plans.policy import Policy
 from cds_service.terminology.terminology import Terminology
 
@@ -30,7 +30,7 @@ class Knowledge:
     services: Mapping[str, KnownService]
     structs: Structs
     reading: Reading
-    paths: PathEvaluating
+    paths: FhirPaths
     base: str
     # Parameters that a site has set, by (library, parameter).
     site_parameters: Mapping[tuple[str, str], Any] = field(default_factory=dict)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
 
+from cds_service.facts.facts import Facts
 from cds_service.fhir.model.types import Model
 from cds_service.fhir.structs.decoding import Decoder
 from cds_service.fhir.structs.flavours import Reads, _All, full
 from cds_service.fhirpath.engine import Compiled, compile_fhirpath, variables_of
 from cds_service.fhirpath.environment import Environment
+from cds_service.plans.logic import PathEvaluating
 from cds_service.terminology.terminology import Terminology
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
@@ -26,15 +29,19 @@ class FhirPaths:
         self._decoder = Decoder(full())
         self._structs: dict[int, tuple[Any, Any]] = {}
 
-    def __call__(self, text: str, focus: Any, variables: Mapping[str, Any]) -> list[Any]:
-        """The collection that `text` gives for `focus`."""
+    def over(self, facts: Facts) -> PathEvaluating:
+        """The same for one patient: references resolve among its facts, and now is its moment."""
+        return partial(self._evaluate, facts)
+
+    def _evaluate(self, facts: Facts, text: str, focus: Any, variables: Mapping[str, Any]) -> list[Any]:
         structs = {name: self._struct(value) for name, value in variables.items()}
         about = self._struct(focus)
         environment = Environment(
-            now=structs.get("now"),
+            now=facts.as_of,
             resource=structs.get("resource"),
             context=structs.get("context"),
             variables=structs,
+            resolve=facts.resolve,
             terminology=self._terminology,
         )
         known = tuple(sorted((name, getattr(value, "fhir_type", None)) for name, value in structs.items()))

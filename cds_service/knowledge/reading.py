@@ -231,19 +231,6 @@ class _Reader:
         self.content.errors.append(UnreadableContent(what, where=Span(origin, 1, 1), remedy=remedy))
 
 
-class _TextDates(yaml.SafeLoader):
-    """YAML in which dates stay the text that they are in FHIR, and decimals keep their digits."""
-
-
-_TextDates.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_TextDates.add_constructor(
-    "tag:yaml.org,2002:float", lambda loader, node: Decimal(str(node.value).replace("_", ""))
-)
-
-
 def _unquoted(name: str) -> str:
     return name[1:-1].replace('\\"', '"') if name.startswith('"') else name
 

@@ -27,8 +27,9 @@ def logic_for(
     named = {"subject": patient, "patient": patient, "resource": patient, "rootResource": patient, **(variables or {})}
     return Logic(
         run=run,
-        paths=knowledge.paths,
+        paths=knowledge.paths.over(facts),
         variables={name: value for name, value in named.items() if value is not None},
         unreadable=frozenset(unreadable),
         reads=knowledge.reads,
+        facts=knowledge.facts,
     )

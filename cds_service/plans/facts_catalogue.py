@@ -6,9 +6,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from cds_service.plans.logic import ask_as
-
 Key = tuple[str, str]  # library, definition
+
+
+def ask_as(tags: Mapping[str, str | None]) -> tuple[str, ...]:
+    """The fact ids under which an unknown fact with these tags is asked."""
+    other = tags.get("ask-as") or tags.get("ask_as")
+    if other:
+        return tuple(other.replace(",", " ").split())
+    own = tags.get("fact")
+    return (own,) if own else ()
 
 
 class Tagged(Protocol):
@@ -76,6 +83,9 @@ class FactCatalogue:
 
     def __contains__(self, identifier: str) -> bool:
         return identifier in self.by_id
+
+
+NO_FACTS = FactCatalogue(())
 
 
 def read_facts(definitions: Iterable[Tagged]) -> tuple[Fact, ...]:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from cds_service.errors import CdsError
 from cds_service.plans.expressions import Define, Expression, FhirPath, InlineCql, Literal, Unusable
+from cds_service.plans.facts_catalogue import NO_FACTS, FactCatalogue, ask_as
 from cds_service.proposals.outcomes import (
     APPLIES,
     DOES_NOT_APPLY,
@@ -47,15 +48,6 @@ class PathEvaluating(Protocol):
     def __call__(self, text: str, focus: Any, variables: Mapping[str, Any]) -> list[Any]: ...
 
 
-def ask_as(tags: Mapping[str, str | None]) -> tuple[str, ...]:
-    """The fact ids under which an unknown fact with these tags is asked."""
-    other = tags.get("ask-as") or tags.get("ask_as")
-    if other:
-        return tuple(other.replace(",", " ").split())
-    own = tags.get("fact")
-    return (own,) if own else ()
-
-
 @dataclass(slots=True)
 class Logic:
     """Evaluates the expressions of plans over one patient."""
@@ -67,6 +59,7 @@ class Logic:
     # expression -> the types it reads.
     unreadable: frozenset[str] = frozenset()
     reads: Mapping[Expression, frozenset[str]] = field(default_factory=dict)
+    facts: FactCatalogue = NO_FACTS
 
     def value(self, expression: Expression, focus: Any = None, variables: Mapping[str, Any] | None = None) -> Any:
         """The value of `expression`; an error that can be explained is raised."""
@@ -138,17 +131,27 @@ class Logic:
             case _:
                 return ()
         return tuple(
-            dict.fromkeys(FactNeed(fact, need.library, need.define) for need in found for fact in ask_as(need.tags))
+            dict.fromkeys(
+                FactNeed(fact, need.library, need.define) for need in found for fact in self._asked(need.tags)
+            )
         )
+
+    def _asked(self, tags: Mapping[str, str | None]) -> tuple[str, ...]:
+        """The facts to ask for an unknown one; of several that it is made of, those that are unknown themselves."""
+        wanted = ask_as(tags)
+        if len(wanted) < 2:
+            return wanted
+        known = [self.facts.by_id.get(fact) for fact in wanted]
+        return tuple(fact.id for fact in known if fact is not None and self.is_unknown(Define(*fact.key)))
 
     def bound(self, parameters: Mapping[str, Any]) -> Logic:
         """The same logic with other values for the named parameters."""
         run = self.run.with_parameters(parameters)
-        return Logic(run, self.paths, self.variables, self.unreadable, self.reads)
+        return Logic(run, self.paths, self.variables, self.unreadable, self.reads, self.facts)
 
     def assuming(self, assumed: Mapping[tuple[str, str], Any]) -> Logic:
         """The same logic as if the named definitions had these values."""
-        return Logic(self.run.assume(assumed), self.paths, self.variables, self.unreadable, self.reads)
+        return Logic(self.run.assume(assumed), self.paths, self.variables, self.unreadable, self.reads, self.facts)
 
 
 class CannotEvaluate(CdsError):
