@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from cds_service.errors import ContentError, Span
+from cds_service.knowledge.yaml_texts import load_documents
 from cds_service.plans.extensions import listed
 
 # Hand-set advice that a reader may judge differently: reported, never failed.
@@ -74,7 +75,7 @@ def _case_files(folder: Path) -> Iterator[Path]:
 
 def _read_file(file: Path) -> Iterator[Case]:
     try:
-        documents = list(yaml.load_all(file.read_text(encoding="utf-8"), Loader=_Loader))
+        documents = load_documents(file.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = Span(str(file), mark.line + 1, mark.column + 1) if mark else Span(str(file), 1, 1)

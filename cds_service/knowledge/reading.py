@@ -17,6 +17,7 @@ import yaml
 
 from cds_service.errors import CdsError, ContentError, Span
 from cds_service.knowledge.tolerance import mended
+from cds_service.knowledge.yaml_texts import load_documents
 from cds_service.plans.extensions import expand_shorthand, listed
 
 CANONICAL_BASE = "https://cds-service.example/fhir"
@@ -151,7 +152,7 @@ class _Reader:
     def yaml(self, file: Path) -> None:
         text = self.rebased(file.read_text(encoding="utf-8"))
         try:
-            documents = list(yaml.load_all(text, Loader=_TextDates))  # a safe loader, see below
+            documents = load_documents(text)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             where = Span(str(file), mark.line + 1, mark.column + 1) if mark else None

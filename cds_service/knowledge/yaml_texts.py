@@ -11,7 +11,7 @@ import yaml
 def _make_loader() -> Any:
     """A safe loader, the fast one where libyaml is there."""
     base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    loader = type("ContentLoader", (base,), {})
+    loader: Any = type("ContentLoader", (base,), {})
     loader.yaml_implicit_resolvers = {
         first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
         for first, resolvers in base.yaml_implicit_resolvers.items()
