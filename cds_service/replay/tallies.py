@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -23,57 +22,58 @@ class Tally(msgspec.Struct):
     partial_data: int = 0
     set_aside: int = 0
     invalid: int = 0
-    cards: Counter[str] = msgspec.field(default_factory=Counter)
-    statuses: Counter[str] = msgspec.field(default_factory=Counter)
-    ratings: Counter[str] = msgspec.field(default_factory=Counter)
-    scenarios: Counter[str] = msgspec.field(default_factory=Counter)
-    rules: Counter[str] = msgspec.field(default_factory=Counter)
-    questions: Counter[str] = msgspec.field(default_factory=Counter)
-    failures: Counter[str] = msgspec.field(default_factory=Counter)
-    services: Counter[str] = msgspec.field(default_factory=Counter)
-    latency: Counter[int] = msgspec.field(default_factory=Counter)
-    places: list[str] = msgspec.field(default_factory=list)
+    cards: dict[str, int] = {}
+    statuses: dict[str, int] = {}
+    ratings: dict[str, int] = {}
+    scenarios: dict[str, int] = {}
+    rules: dict[str, int] = {}
+    questions: dict[str, int] = {}
+    failures: dict[str, int] = {}
+    services: dict[str, int] = {}
+    latency: dict[int, int] = {}
+    places: list[str] = []
     """Where the first failures were."""
 
     def add(self, result: Result) -> None:
         """Count one result."""
         self.calls += 1
         if result.service is not None:
-            self.services[result.service] += 1
+            _count(self.services, (result.service,))
         if result.failed:
             self.failed += 1
             if len(self.places) < _PLACES:
                 self.places.append(_told(result))
         if result.failure is not None:
-            self.failures[result.failure.code] += 1
+            _count(self.failures, (result.failure.code,))
             return
         self.without_cards += not result.cards
         self.partial_data += bool(result.unreadable)
         self.invalid += bool(result.invalid)
         self.set_aside += len(result.set_aside)
-        self.cards.update(card.indicator for card in result.cards)
-        self.latency[_class_of(result.milliseconds)] += 1
+        _count(self.cards, (card.indicator for card in result.cards))
+        _count(self.latency, (_class_of(result.milliseconds),))
         for record in result.records:
             self._add_record(record)
 
     def _add_record(self, record: Mapping[str, Any]) -> None:
-        self.statuses[str(record.get("status"))] += 1
+        _count(self.statuses, (str(record.get("status")),))
         for counter, member in ((self.ratings, "rating"), (self.scenarios, "primaryVariant")):
             if member in record:
-                counter[str(record[member])] += 1
+                _count(counter, (str(record[member]),))
         for member in QUESTION_LISTS:
-            self.questions.update(record.get(member, ()))
+            _count(self.questions, record.get(member, ()))
         for member, value in record.items():
             if isinstance(value, list) and member not in _NO_RULES:
-                self.rules.update(each for each in value if isinstance(each, str))
-        self.failures.update(f"logic: {each}" for each in record.get("failed", ()))
+                _count(self.rules, (each for each in value if isinstance(each, str)))
+        _count(self.failures, (f"logic: {each}" for each in record.get("failed", ())))
 
     def merge(self, other: Tally) -> None:
         """Add the counts of another part."""
         for name in self.__struct_fields__:
             mine, theirs = getattr(self, name), getattr(other, name)
-            if isinstance(mine, Counter):
-                mine.update(theirs)
+            if isinstance(mine, dict):
+                for key, number in theirs.items():
+                    mine[key] = mine.get(key, 0) + number
             elif isinstance(mine, list):
                 mine += theirs[: max(0, _PLACES - len(mine))]
             else:
@@ -92,9 +92,7 @@ class Tally(msgspec.Struct):
     def as_json(self) -> dict[str, Any]:
         """The tally for machines."""
         shown: dict[str, Any] = {name: getattr(self, name) for name in self.__struct_fields__ if name != "latency"}
-        shown = {
-            name: dict(value.most_common()) if isinstance(value, Counter) else value for name, value in shown.items()
-        }
+        shown = {name: dict(_most(value)) if isinstance(value, dict) else value for name, value in shown.items()}
         return {
             **shown,
             "milliseconds": {f"p{share}": round(self.percentile(share / 100), 3) for share in (50, 90, 99)},
@@ -106,6 +104,16 @@ _NO_RULES = frozenset(
     {*QUESTION_LISTS, "alternatives", "suggestedNext", "candidates", "alsoMatches", "evidence", "levels", "failed"}
 )
 _PLACES = 20
+
+
+def _count(counter: dict[Any, int], keys: Iterable[Any]) -> None:
+    for key in keys:
+        counter[key] = counter.get(key, 0) + 1
+
+
+def _most(counter: Mapping[Any, int]) -> list[tuple[Any, int]]:
+    """The entries, the most frequent first."""
+    return sorted(counter.items(), key=lambda item: (-item[1], item[0]))
 
 
 def _class_of(milliseconds: float) -> int:
@@ -146,7 +154,7 @@ def in_words(found: Tally, seconds: float | None = None) -> str:
         ("failures", found.failures, 10),
     ):
         if counter:
-            shown = ", ".join(f"{name} {number:,}" for name, number in counter.most_common(most))
+            shown = ", ".join(f"{name} {number:,}" for name, number in _most(counter)[:most])
             more = f", {len(counter) - most} more" if len(counter) > most else ""
             lines.append(f"  {title}: {shown}{more}")
     if found.latency:
