@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from operator import attrgetter
 from typing import Any
 
@@ -11,7 +11,13 @@ from cds_service.errors import CdsError
 from cds_service.facts.availability import Availability
 from cds_service.facts.belonging import of_patient
 from cds_service.facts.coding import Pair, attributes_at, codes_at
-from cds_service.facts.derived import DeriveCodings, derive_codings
+from cds_service.facts.derived import (
+    DeriveCodings,
+    TextEvidence,
+    derive_codings,
+    derive_conclusions,
+    observations_of,
+)
 from cds_service.facts.groups import CodeGroups, Membership
 from cds_service.facts.origins import Batch, Origin
 from cds_service.facts.versions import latest_versions
@@ -62,6 +68,7 @@ class Facts:
         "_is_closed",
         "_origins",
         "_ready",
+        "_texts",
         "as_of",
         "context",
         "patient",
@@ -80,6 +87,7 @@ class Facts:
         set_aside: Sequence[SetAside] = (),
         groups: CodeGroups | None = None,
         derive: DeriveCodings | None = None,
+        texts: TextEvidence | None = None,
     ) -> None:
         self.as_of: DateTime = dates.now_from(as_of) if isinstance(as_of, datetime) else as_of
         self.context: Mapping[str, object] = context or {}
@@ -87,7 +95,8 @@ class Facts:
         self._availability = dict(availability or {})
         self._is_closed = availability is None
         self._groups = groups if groups is not None else CodeGroups()
-        self._derive = derive
+        self._derive = derive if derive is not None or texts is None else texts.codings
+        self._texts = texts
         self._derived: set[int] = set()
         self._indexes: dict[tuple[str, str], _Index] = {}
         self._ready: dict[str, list[Struct]] = {}
@@ -164,7 +173,22 @@ class Facts:
             if self._derive is not None:
                 coding = full().struct_for("Coding")
                 self._derived |= {id(resource) for resource in derive_codings(found, self._derive, coding)}
+            if self._texts is not None:
+                found = self._with_texts(type_name, found, self._texts)
             self._ready[type_name] = found
+        return found
+
+    def _with_texts(self, type_name: str, found: list[Struct], texts: TextEvidence) -> list[Struct]:
+        """What reports say in words, as codes of theirs and as observations after those that were recorded."""
+        if type_name == "DiagnosticReport":
+            marked = derive_conclusions(found, texts)
+        elif type_name == "Observation":
+            today = date(self.as_of.year, self.as_of.month or 1, self.as_of.day or 1)
+            marked = observations_of(self._of_type("DiagnosticReport"), found, texts, today)
+            found = [*found, *marked]
+        else:
+            return found
+        self._derived |= {id(resource) for resource in marked}
         return found
 
     def _make_index(self, type_name: str, code_path: str) -> _Index:

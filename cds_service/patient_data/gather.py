@@ -9,7 +9,7 @@ from typing import Any
 
 from cds_service.facts.availability import Availability, combine
 from cds_service.facts.belonging import of_patient
-from cds_service.facts.derived import DeriveCodings
+from cds_service.facts.derived import TextEvidence
 from cds_service.facts.facts import Facts
 from cds_service.facts.groups import CodeGroups
 from cds_service.facts.origins import Batch, Origin
@@ -39,7 +39,7 @@ class Reading:
 
     decoder: Decoder
     groups: CodeGroups
-    derive: DeriveCodings | None = None
+    texts: TextEvidence | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def gather(request: HookRequest, needs: Sequence[Need], sources: Sources, readin
         availability=_by_type(needs, final),
         set_aside=[*_named(needs, final), *bad],
         groups=reading.groups,
-        derive=reading.derive,
+        texts=reading.texts,
     )
 
 

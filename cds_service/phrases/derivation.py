@@ -39,6 +39,16 @@ class TextReader:
         self._lexicon = lexicon
         self._matcher = PhraseMatcher(lexicon)
 
+    @property
+    def report_weeks(self) -> int:
+        """How old a report may be for its words to count."""
+        return self._lexicon.report_weeks
+
+    @property
+    def level_system(self) -> str:
+        """The system of the levels that findings name."""
+        return self._lexicon.level_system
+
     def read(self, text: str) -> Reading:
         """The reading itself, for those who want to show it."""
         return self._matcher.read(text)
@@ -66,11 +76,7 @@ class TextReader:
         """What the conclusion of a report asserts, denies or leaves open about its patient, one finding each."""
         found = []
         for mention in self._matcher.read(text).mentions:
-            if (
-                mention.coding is None
-                or mention.status in ("family", "historical")
-                or mention.coding.system not in (self._lexicon.finding_systems)
-            ):
+            if mention.coding is None or not mention.is_finding or mention.status in ("family", "historical"):
                 continue
             value: bool | Coding | Decimal | None = mention.holds
             if mention.holds is True and mention.number is not None:

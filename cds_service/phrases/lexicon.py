@@ -56,6 +56,7 @@ class Concept:
     when_uncertain: Coding | None = None
     number: NumberRule | None = None
     worth: Mapping[str, Coding] = field(default_factory=dict)
+    is_finding: bool = False  # a report's conclusion asserts it: no code system has a code for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class Lexicon:
     threshold: float
     kinds: Mapping[str, str]  # resource type -> kind of text
     level_system: str
-    finding_systems: frozenset[str]  # systems whose codes a report's conclusion may assert
+    report_weeks: int
 
 
 def load_lexicon(folder: Path, base: str = _BASE) -> Lexicon:
@@ -172,7 +173,7 @@ class _Compiler:
             float(self._words.get("threshold", 0.6)),
             {str(one): str(kind) for one, kind in self._raw.get("kinds", {}).items()},
             str(self._raw.get("systems", {}).get("level", "")),
-            frozenset(str(self._raw.get("systems", {}).get(name, "")) for name in self._raw.get("findings", ())),
+            int(self._words.get("report_weeks", 13)),
         )
 
     def _concept(self, raw: Mapping[str, Any]) -> Concept:
@@ -199,6 +200,7 @@ class _Compiler:
             if number
             else None,
             {kind: self._coding(system, str(code)) for kind in WORTHS for system, code in raw.get(kind, {}).items()},
+            bool(raw.get("finding")),
         )
 
     def _coding(self, kind: str, code: str) -> Coding:

@@ -348,6 +348,7 @@ class PhraseMatcher:
             candidates if status == "ask" else (),
             concept.worth,
             concept.is_order,
+            concept.is_finding,
         )
 
 

@@ -46,6 +46,7 @@ class Mention:
     candidates: tuple[Coding, ...] = ()
     worth: Mapping[str, Coding] = field(default_factory=dict)
     is_order: bool = False
+    is_finding: bool = False
 
 
 @dataclass(frozen=True, slots=True)
