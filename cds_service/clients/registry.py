@@ -47,8 +47,6 @@ class _Entry(BaseModel):
     tenants: list[str] = []
     rates_orders: bool | None = Field(default=None, alias="rates-orders")
     fhirpath_prefetch: bool = Field(default=False, alias="fhirpath-prefetch")
-    action_selection: bool = Field(default=False, alias="action-selection")
-    includes_prefetch: bool = Field(default=False, alias="includes-prefetch")
     fhir_servers: list[str] | None = Field(default=None, alias="fhir-servers")
 
 
@@ -106,8 +104,6 @@ def _client(entry: _Entry, rates_orders: bool) -> Client:
         name=entry.name or entry.issuer,
         rates_orders=rates_orders if entry.rates_orders is None else entry.rates_orders,
         fhirpath_prefetch=entry.fhirpath_prefetch,
-        action_selection=entry.action_selection,
-        includes_prefetch=entry.includes_prefetch,
         fhir_servers=None if entry.fhir_servers is None else tuple(entry.fhir_servers),
         tenants=tuple(entry.tenants),
     )

@@ -13,14 +13,14 @@ from cds_service.hooks.services import render_services
 
 
 def discovery(offers: Offers, authenticate: Authenticate, rules: CallRules) -> Blueprint:
-    """The list of services, rendered once."""
+    """The list of services, rendered once for each kind of client."""
     blueprint = Blueprint("discovery", __name__)
-    listed = encode_json(render_services(offer.service for offer in offers.values()))
+    offered = tuple(offer.service for offer in offers.values())
+    listed = {able: encode_json(render_services(offered, fhirpath=able)) for able in (False, True)}
 
     @blueprint.get("/cds-services")
     def services() -> Response:
-        if rules.protects_discovery:
-            authenticate("/cds-services")
-        return json_response(listed)
+        knows = authenticate("/cds-services").fhirpath_prefetch if rules.protects_discovery else False
+        return json_response(listed[knows])
 
     return blueprint

@@ -12,8 +12,6 @@ class ClientProfile:
     name: str = "any"
     rates_orders: bool = True  # PAMA ratings as system actions
     fhirpath_prefetch: bool = False  # Simpler-FHIRPath tokens in prefetch templates (CDS Hooks 3.0, trial use)
-    action_selection: bool = False  # supports suggestion.actionSelectionBehavior (CDS Hooks 3.0, trial use)
-    includes_prefetch: bool = False  # _include and _revinclude in prefetch templates
     fhir_servers: tuple[str, ...] | None = None  # FHIR bases this client may name; None: those of CDS_FHIR_SERVERS
     tenants: tuple[str, ...] = ()  # empty: any tenant, or none
 

@@ -20,15 +20,20 @@ class Service:
     description: str
     prefetch: Mapping[str, str] = field(default_factory=dict)
     usage_requirements: str = ""
+    fhirpath_prefetch: Mapping[str, str] = field(default_factory=dict)  # never required; for clients that can
     hook_version: str | None = None
 
 
-def render_services(services: Iterable[Service]) -> dict[str, Any]:
-    """The discovery answer; services on deprecated hooks answer calls but are not listed."""
-    return {"services": [_render_service(service) for service in services if service.hook not in DEPRECATED_HOOKS]}
+def render_services(services: Iterable[Service], *, fhirpath: bool = False) -> dict[str, Any]:
+    """The discovery answer; services on deprecated hooks answer calls but are not listed.
+
+    `fhirpath` adds the templates whose tokens only clients of CDS Hooks 3.0 can read.
+    """
+    listed = (service for service in services if service.hook not in DEPRECATED_HOOKS)
+    return {"services": [_render_service(service, fhirpath) for service in listed]}
 
 
-def _render_service(service: Service) -> dict[str, Any]:
+def _render_service(service: Service, fhirpath: bool) -> dict[str, Any]:
     line: dict[str, Any] = {
         "hook": service.hook,
         "id": service.id,
@@ -36,8 +41,9 @@ def _render_service(service: Service) -> dict[str, Any]:
         "description": service.description,
         "version": CDS_HOOKS_VERSION,
     }
-    if service.prefetch:
-        line["prefetch"] = dict(service.prefetch)
+    prefetch = {**service.prefetch, **(service.fhirpath_prefetch if fhirpath else {})}
+    if prefetch:
+        line["prefetch"] = prefetch
     if service.usage_requirements:
         line["usageRequirements"] = service.usage_requirements
     if service.hook_version:

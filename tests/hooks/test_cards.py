@@ -188,3 +188,13 @@ def test_discovery_leaves_out_what_is_empty_or_deprecated() -> None:
     assert render_services(services) == {
         "services": [{"hook": "patient-view", "id": "a", "title": "A", "description": "B", "version": "2.0.1"}]
     }
+
+
+def test_fhirpath_tokens_are_for_clients_that_know_them() -> None:
+    drafts = "{{context.draftOrders.entry.resource.ofType(ServiceRequest).encounter.resolve().id}}"
+    service = Service(
+        "a", "order-sign", "A", "B", {"p": "Patient/{{context.patientId}}"}, "", {"e": f"Encounter/{drafts}"}
+    )
+    for fhirpath, keys in ((False, {"p"}), (True, {"p", "e"})):
+        (listed,) = render_services((service,), fhirpath=fhirpath)["services"]
+        assert set(listed["prefetch"]) == keys
