@@ -105,13 +105,13 @@ def streams(kind: type[nodes.Node]) -> Callable[[StreamNode], StreamNode]:
 _LONGEST_CHAIN = 10
 
 
-def _chain_length(node: nodes.Node) -> int:
-    """How many members and calls follow each other."""
+def is_taken_in_parts(node: nodes.Node) -> bool:
+    """Whether so many members and calls precede this one that their items are kept before it goes on."""
     length = 0
     current: nodes.Node | None = node
     while isinstance(current, (nodes.Member, nodes.Call)) and current.source is not None:
         length, current = length + 1, current.source
-    return length
+    return length % _LONGEST_CHAIN == _LONGEST_CHAIN - 1
 
 
 class Compiler:
@@ -130,7 +130,7 @@ class Compiler:
 
     def stream(self, node: nodes.Node, scope: Scope, body: Body, values: bool = False) -> None:
         """Writes code that does `body` for each item, which is never null there."""
-        if _chain_length(node) % _LONGEST_CHAIN == _LONGEST_CHAIN - 1:
+        if is_taken_in_parts(node):
             # Python limits how deeply loops nest: a long path is taken in parts.
             self.each(self.materialise(lambda keep: self._stream(node, scope, keep, values)), body)
         else:

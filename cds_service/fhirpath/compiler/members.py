@@ -8,7 +8,15 @@ from functools import cache
 
 from cds_service.fhir.model.types import Element, Model, TypeInfo
 from cds_service.fhirpath import items, nodes
-from cds_service.fhirpath.compiler.core import Body, Compiler, Scope, compiles, compiles_values, streams
+from cds_service.fhirpath.compiler.core import (
+    Body,
+    Compiler,
+    Scope,
+    compiles,
+    compiles_values,
+    is_taken_in_parts,
+    streams,
+)
 from cds_service.fhirpath.compiler.reading import derived
 from cds_service.fhirpath.compiler.shapes import (
     DECIMAL,
@@ -98,7 +106,7 @@ def _plain_step(compiler: Compiler, node: nodes.Member, scope: Scope) -> tuple[C
 
 def stream_accepted(compiler: Compiler, node: nodes.Node, scope: Scope, body: Body, accepts: Accepts) -> None:
     """Visits the items of a node; of a choice element only the alternatives that are accepted are read at all."""
-    if not isinstance(node, nodes.Member) or _typed_root(compiler, node, scope) is not None:
+    if not isinstance(node, nodes.Member) or is_taken_in_parts(node) or _typed_root(compiler, node, scope) is not None:
         compiler.stream(node, scope, body)
         return
 

@@ -48,6 +48,7 @@ class ReadElements:
                 self.everything = True
                 return
             self._whole.add(name)
+            self._elements.setdefault("Element", set()).update(("id", "extension"))
             for element in info.elements.values():
                 # What extensions hold may be of any type: only a look at the extensions themselves reads that.
                 if element.name not in ("extension", "modifierExtension", "contained"):
