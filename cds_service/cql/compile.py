@@ -10,10 +10,9 @@ from cds_service.cql.compiler.declarations import tags_of
 from cds_service.cql.compiler.program import EXPRESSIONS, InlineExpression, Source, build_program, compile_all
 from cds_service.cql.compiler.scope import Program
 from cds_service.cql.emission.program import Functions
-from cds_service.cql.entries import DefinitionEntry
+from cds_service.cql.entries import DefinitionEntry, ParameterEntry
 from cds_service.cql.explain.reach import Declared, Reach
-from cds_service.cql.explain.reads import reads_of
-from cds_service.cql.explain.requirements import DataRequirement, requirements_of
+from cds_service.cql.explain.requirements import DataRequirement, DataUse
 from cds_service.cql.runtime.vocabularies import Members
 from cds_service.cql.semantic_errors import UnknownName, UnknownValueSetUse, meant
 from cds_service.cql.static_types import Typed
@@ -66,8 +65,13 @@ class CompiledLibraries:
         for entry in program.definitions:
             library = entry.library.removeprefix(EXPRESSIONS)
             self._index.setdefault((library, entry.name), entry)
-        self._dependents: dict[int, bytearray] = {}
-        self._reach = Reach(program)
+        self._dependents: dict[frozenset[int], bytes] = {}
+        self._parameters: dict[str | tuple[str, str], tuple[ParameterEntry, ...]] | None = None
+        self.names_by_slot: dict[int, tuple[str, str]] = {
+            entry.slot: (entry.library.removeprefix(EXPRESSIONS), entry.name) for entry in program.definitions
+        }
+        self.reach = Reach(program)
+        self.data = DataUse(self.reach, program.relations)
         self._parts: dict[object, Callable[[Any], Any]] = {}
 
     @property
@@ -143,16 +147,28 @@ class CompiledLibraries:
         self.functions.prepare(entries)
         return "\n\n".join(self.functions.texts().values())
 
-    def dependents(self, slots: Iterable[int]) -> bytearray:
-        """For every place of memory whether its value may differ when these change."""
-        changed = bytearray(self.program.slots)
-        for slot in slots:
-            if slot not in self._dependents:
-                self._dependents[slot] = self._reach.dependents(slot)
-            for position, flag in enumerate(self._dependents[slot]):
-                if flag:
-                    changed[position] = 1
-        return changed
+    def dependents(self, slots: Iterable[int]) -> bytes:
+        """For every place of memory whether its value may differ when these change; worked out once for each set."""
+        key = frozenset(slots)
+        found = self._dependents.get(key)
+        if found is None:
+            flags = bytearray(self.program.slots)
+            for slot in key:
+                for position, flag in enumerate(self.reach.dependents(slot)):
+                    flags[position] |= flag
+            found = self._dependents[key] = bytes(flags)
+        return found
+
+    def parameter_entries(self, key: str | tuple[str, str]) -> tuple[ParameterEntry, ...]:
+        """The parameters of this name, of all libraries or of the one that is named."""
+        if self._parameters is None:
+            index: dict[str | tuple[str, str], tuple[ParameterEntry, ...]] = {}
+            for entry in self.program.parameters:
+                self.program.complete_parameter(entry)
+                index[entry.library, entry.name] = (entry,)
+                index[entry.name] = (*index.get(entry.name, ()), entry)
+            self._parameters = index
+        return self._parameters.get(key, ())
 
     def reads(self, definitions: Iterable[tuple[str, str]] | None = None) -> Reads:
         """FHIR type to the elements that the logic reads, for a lean decoder.
@@ -161,16 +177,16 @@ class CompiledLibraries:
         where FHIR values stay inside.
         """
         if definitions is None:
-            return reads_of(self._declared(), self.program.relations)
+            return self.data.reads(self._declared())
         entries = [self.entry(library, name) for library, name in definitions]
-        return reads_of(entries, self.program.relations, entries)
+        return self.data.reads(entries, entries)
 
     def requirements(self, definitions: Iterable[tuple[str, str]] | None = None) -> tuple[DataRequirement, ...]:
         """The data that these definitions, or all, look at."""
         entries: list[Declared] = (
             self._declared() if definitions is None else [self.entry(library, name) for library, name in definitions]
         )
-        return requirements_of(entries, self.program.relations)
+        return self.data.requirements(entries)
 
     def _declared(self) -> list[Declared]:
         return [*self.program.definitions, *self.program.functions, *self.program.parameters]
@@ -182,10 +198,6 @@ class CompiledLibraries:
         for entry in self.program.value_sets:
             found.setdefault(entry.value.id, {}).update(dict.fromkeys(entry.users))
         return {url: tuple(users) for url, users in found.items()}
-
-    def names_by_slot(self) -> dict[int, tuple[str, str]]:
-        """The definition that has each place of memory."""
-        return {entry.slot: (entry.library.removeprefix(EXPRESSIONS), entry.name) for entry in self.program.definitions}
 
     def part(self, node: Typed, key: object) -> Callable[[Any], Any]:
         """The function of a part of a definition; made once for each key."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from cds_service.cql.compile import CompiledLibraries
 from cds_service.cql.compiler.program import EXPRESSIONS
-from cds_service.cql.entries import DefinitionEntry, ParameterEntry
+from cds_service.cql.entries import DefinitionEntry
 from cds_service.cql.explain.evidence import Evidence, frames_below, known_values, resources_of, searches_of
 from cds_service.cql.explain.needs import Need, Needs, pruned
 from cds_service.cql.runtime.outputs import as_parameter, plain
@@ -119,7 +119,7 @@ class Evaluation:
         with self._at_offset():
             value = run.ask(entry.slot, function)
         frames = list(frames_below(run, entry.slot))
-        names = self.compiled.names_by_slot()
+        names = self.compiled.names_by_slot
         definitions = tuple(
             (owner, define, plain(found, None)) for owner, define, found in known_values(run, frames, names)
         )
@@ -137,7 +137,7 @@ class Evaluation:
     def needs(self, library: str, name: str) -> tuple[Need, ...]:
         """The facts whose values are not known and still matter; none when the value is known."""
         entry = self._entry(library, name)
-        finder = Needs(self._quiet_value, self._part)
+        finder = Needs(self._quiet_value, self._part, self.compiled.reach)
         with self._at_offset():
             found = finder.of_definition(entry)
         facts = pruned(found, lambda values: self._supposing(entry, values))
@@ -167,12 +167,7 @@ class Evaluation:
         """The place of every parameter that is bound; a bare name binds it in all libraries."""
         bound: dict[int, Any] = {}
         for key, value in parameters.items():
-            for entry in self._parameters(key):
-                kind = self.compiled.program.complete_parameter(entry)
-                bound[entry.slot] = as_parameter(value, kind, entry)
+            for entry in self.compiled.parameter_entries(key):
+                assert entry.type is not None
+                bound[entry.slot] = as_parameter(value, entry.type, entry)
         return bound
-
-    def _parameters(self, key: str | tuple[str, str]) -> Iterable[ParameterEntry]:
-        for entry in self.compiled.program.parameters:
-            if key in (entry.name, (entry.library, entry.name)):
-                yield entry

@@ -14,7 +14,7 @@ class Type:
     __slots__ = ()
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Typed:
     """Something in a text that has a value of a known type; the kinds of it are in `tree.py`."""
 

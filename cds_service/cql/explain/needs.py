@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from cds_service.cql.entries import DefinitionEntry, FunctionEntry
-from cds_service.cql.explain.reach import reached
+from cds_service.cql.explain.reach import Reach
 from cds_service.cql.static_types import BOOLEAN, Typed
 from cds_service.cql.tree import (
     Apply,
@@ -58,7 +59,8 @@ Bindings = tuple[tuple[Local, Typed], ...]
 class Needs:
     """Looks for needs in one evaluation: below definitions, down to the facts and not below them."""
 
-    def __init__(self, value_of: Callable[[DefinitionEntry], Any], ask: Ask) -> None:
+    def __init__(self, value_of: Callable[[DefinitionEntry], Any], ask: Ask, reach: Reach) -> None:
+        self._reach = reach
         self._value_of = value_of
         self._ask = ask
         self._done: dict[int, Counter[DefinitionEntry]] = {}
@@ -166,16 +168,22 @@ class Needs:
             if isinstance(below, DefinitionValue):
                 found.update(self.of_definition(below.definition))
             elif isinstance(below, Invoke) and below.function.body is not None:
-                for entry in reached((below.function,)):
+                for entry in self._reach.reached((below.function,)):
                     if isinstance(entry, DefinitionEntry) and FACT in entry.tags:
                         found.update(self.of_definition(entry))
         return found
 
 
-def _free(node: Typed) -> set[str]:
-    """The local names that a part uses but does not bind itself."""
-    used = {below.name for below in walk(node) if isinstance(below, Local)}
-    return used - _binders(node)
+_FREE: weakref.WeakKeyDictionary[Typed, frozenset[str]] = weakref.WeakKeyDictionary()
+
+
+def _free(node: Typed) -> frozenset[str]:
+    """The local names that a part uses but does not bind itself; kept, since trees do not change."""
+    found = _FREE.get(node)
+    if found is None:
+        used = {below.name for below in walk(node) if isinstance(below, Local)}
+        found = _FREE[node] = frozenset(used - _binders(node) if used else used)
+    return found
 
 
 def _binders(node: Typed) -> set[str]:
@@ -199,7 +207,7 @@ def _binders(node: Typed) -> set[str]:
 
 def _closed(node: Typed, bound: Bindings) -> Typed:
     """The part with everything that it needs from around it."""
-    free = _free(node)
+    free = set(_free(node))
     for local, value in reversed(bound):
         if local.name in free:
             node = Bound(node.type, node.span, local, value, node)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from cds_service.cql.explain.dates import date_elements
-from cds_service.cql.explain.reach import Declared, body_of, reached
 from cds_service.cql.static_types import ANY, ChoiceOf, IntervalOf, ListOf, Named, TupleOf, Type, Typed
-from cds_service.cql.tree import Apply, AsType, ContextValue, Element, ParameterValue, RetrieveValue, walk
+from cds_service.cql.tree import Apply, AsType, ContextValue, Element, ParameterValue, RetrieveValue
 from cds_service.cql.type_relations import Relations
 from cds_service.fhir.structs.flavours import ALL, Reads, _All
 
@@ -20,7 +19,9 @@ _COMPARING = frozenset({
 })  # fmt: skip
 
 
-class _Collector:
+class Collector:
+    """Gathers elements by type; an abstract type stands for all its kinds."""
+
     def __init__(self, relations: Relations) -> None:
         self.relations = relations
         self.found: dict[str, set[str]] = {}
@@ -117,21 +118,26 @@ class _Collector:
         return info is not None and info.abstract
 
 
-def reads_of(entries: Iterable[Declared], relations: Relations, outputs: Iterable[Declared] = ()) -> Reads:
-    """The elements that these declarations read, and everything of what the outputs hand out."""
-    collector = _Collector(relations)
-    for entry in reached(entries):
-        body = body_of(entry)
-        if body is None:
-            continue
-        for node in walk(body):
-            collector.node(node)
-    for entry in outputs:
-        if entry.type is not None:
-            collector.escape(entry.type)
-    return collector.result()
+def own_reads(nodes: Iterable[Typed], relations: Relations) -> Collector:
+    """What one declaration reads itself."""
+    collector = Collector(relations)
+    for node in nodes:
+        collector.node(node)
+    return collector
+
+
+def merged(parts: Iterable[Collector], relations: Relations, outputs: Iterable[Type] = ()) -> Reads:
+    """What several declarations read together, and everything of what the outputs hand out."""
+    whole = Collector(relations)
+    for part in parts:
+        for name, elements in part.found.items():
+            whole.add(name, *elements)
+        whole.whole |= part.whole
+    for kind in outputs:
+        whole.escape(kind)
+    return whole.result()
 
 
 def elements_by_type(reads: Reads) -> Mapping[str, tuple[str, ...]]:
     """The elements by type in alphabetical order; none where all are read."""
-    return {name: () if elements is ALL else tuple(sorted(elements)) for name, elements in reads.items()}
+    return {name: () if isinstance(elements, _All) else tuple(sorted(elements)) for name, elements in reads.items()}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from cds_service.cql.explain.reach import Declared, body_of, reached
-from cds_service.cql.explain.reads import elements_by_type, reads_of
+from cds_service.cql.explain.reach import Declared, Reach
+from cds_service.cql.explain.reads import Collector, elements_by_type, merged, own_reads
 from cds_service.cql.static_types import Typed
 from cds_service.cql.tree import (
     Apply,
@@ -21,9 +21,9 @@ from cds_service.cql.tree import (
     Logical,
     QueryValue,
     RetrieveValue,
-    walk,
 )
 from cds_service.cql.type_relations import Relations
+from cds_service.fhir.structs.flavours import Reads
 from cds_service.values.codes import Code
 from cds_service.values.interval import Interval
 
@@ -42,39 +42,61 @@ class DataRequirement:
     elements: tuple[str, ...]
 
 
+Bounds = tuple[str | None, Any, Any]  # the date element, from, to
+
 _AFTER = ("After", "SameOrAfter", "Greater", "GreaterOrEqual")
 _BEFORE = ("Before", "SameOrBefore", "Less", "LessOrEqual")
 _INSIDE = ("In", "IncludedIn", "ProperIn", "ProperIncludedIn")
 
 
-def requirements_of(entries: Iterable[Declared], relations: Relations) -> tuple[DataRequirement, ...]:
-    """The data requirements of these declarations and all that they ask, without repetition."""
-    whole = reached(entries)
-    elements = elements_by_type(reads_of(whole, relations))
-    found: dict[DataRequirement, None] = {}
-    for entry in whole:
-        body = body_of(entry)
-        if body is None:
-            continue
-        bounded = {id(node): bounds for node, bounds in _bounded(body)}
-        for node in walk(body):
-            if isinstance(node, RetrieveValue):
-                path, low, high = bounded.get(id(node), (None, None, None))
-                value_set = node.value_set.value.id if node.value_set is not None else None
-                found[
-                    DataRequirement(
-                        node.resource,
-                        node.code_path,
-                        value_set,
-                        _codes(node),
-                        path,
-                        low,
-                        high,
-                        elements.get(node.resource, ()),
-                    )
-                ] = None
-    patient = _patient(elements)
-    return (*((patient,) if patient is not None else ()), *found)
+class DataUse:
+    """The data that declarations use; worked out once for each declaration."""
+
+    def __init__(self, reach: Reach, relations: Relations) -> None:
+        self._reach = reach
+        self._relations = relations
+        self._reads: dict[int, Collector] = {}
+        self._retrieves: dict[int, tuple[DataRequirement, ...]] = {}
+
+    def reads(self, entries: Iterable[Declared], outputs: Iterable[Declared] = ()) -> Reads:
+        """The elements by type that these declarations read, and everything of what the outputs hand out."""
+        kinds = [entry.type for entry in outputs if entry.type is not None]
+        return merged(map(self._own_reads, self._reach.reached(entries)), self._relations, kinds)
+
+    def requirements(self, entries: Iterable[Declared]) -> tuple[DataRequirement, ...]:
+        """The data requirements of these declarations and all that they ask, without repetition."""
+        reached = self._reach.reached(entries)
+        elements = elements_by_type(merged(map(self._own_reads, reached), self._relations))
+        found = {
+            replace(own, elements=elements.get(own.type, ())): None
+            for entry in reached
+            for own in self._own_retrieves(entry)
+        }
+        patient = _patient(elements)
+        return (*((patient,) if patient is not None else ()), *found)
+
+    def _own_reads(self, entry: Declared) -> Collector:
+        key = id(entry)
+        if key not in self._reads:
+            self._reads[key] = own_reads(self._reach.nodes(entry), self._relations)
+        return self._reads[key]
+
+    def _own_retrieves(self, entry: Declared) -> tuple[DataRequirement, ...]:
+        key = id(entry)
+        if key not in self._retrieves:
+            nodes = self._reach.nodes(entry)
+            bounded = {id(node): bounds for node, bounds in _bounded(nodes)}
+            self._retrieves[key] = tuple(
+                _requirement(node, bounded.get(id(node), (None, None, None)))
+                for node in nodes
+                if isinstance(node, RetrieveValue)
+            )
+        return self._retrieves[key]
+
+
+def _requirement(node: RetrieveValue, bounds: Bounds) -> DataRequirement:
+    value_set = node.value_set.value.id if node.value_set is not None else None
+    return DataRequirement(node.resource, node.code_path, value_set, _codes(node), *bounds, ())
 
 
 def _patient(elements: Any) -> DataRequirement | None:
@@ -90,9 +112,9 @@ def _codes(node: RetrieveValue) -> tuple[tuple[str | None, str], ...]:
     return tuple((code.system, str(code.code)) for code in node.codes.value if isinstance(code, Code))
 
 
-def _bounded(body: Typed) -> Iterator[tuple[RetrieveValue, tuple[str | None, Any, Any]]]:
+def _bounded(nodes: Iterable[Typed]) -> Iterator[tuple[RetrieveValue, Bounds]]:
     """Retrieves that a query restricts by a date, with what the text says about it."""
-    for node in walk(body):
+    for node in nodes:
         if isinstance(node, QueryValue) and node.where is not None:
             for source in node.sources:
                 if isinstance(source.value, RetrieveValue):
@@ -111,7 +133,7 @@ def _conjuncts(node: Typed) -> Iterator[Typed]:
         yield node
 
 
-def _bounds(test: Typed, alias: Local) -> tuple[str | None, Any, Any] | None:
+def _bounds(test: Typed, alias: Local) -> Bounds | None:
     if isinstance(test, Conditional):  # a choice of kinds of time, asked one by one
         return next((found for _, value in test.branches if (found := _bounds(value, alias)) is not None), None)
     if not isinstance(test, Apply) or len(test.arguments) != 2:

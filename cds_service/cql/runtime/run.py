@@ -42,7 +42,7 @@ class Run:
     __slots__ = ("_instant", "base", "changed", "facts", "memory", "patient", "sink", "terminology")
 
     def __init__(
-        self, slots: int, facts: Any, terminology: Any, base: Run | None = None, changed: bytearray | None = None
+        self, slots: int, facts: Any, terminology: Any, base: Run | None = None, changed: bytes | None = None
     ) -> None:
         self.memory: list[Any] = [UNSET] * slots
         self.facts = facts

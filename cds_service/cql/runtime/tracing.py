@@ -35,7 +35,7 @@ class TracedRun(Run):
     __slots__ = ("frames", "origins", "stack")
 
     def __init__(
-        self, slots: int, facts: Any, terminology: Any, base: TracedRun | None = None, changed: bytearray | None = None
+        self, slots: int, facts: Any, terminology: Any, base: TracedRun | None = None, changed: bytes | None = None
     ) -> None:
         super().__init__(slots, facts, terminology, base, changed)
         self.frames: dict[int, Frame] = {}
