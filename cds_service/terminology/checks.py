@@ -197,6 +197,10 @@ def _against(authority: Authority, all_named: Iterable[_Named]) -> Iterator[Rema
                 yield Remark("error", named.artifact.url, what)
 
 
+def _is_block(part: Mapping[str, object], value: str) -> bool:
+    return part.get("system") == codes.ICD_10_CM and "-" in value
+
+
 def _agree(a: str, b: str) -> bool:
     return " ".join(a.split()).casefold() == " ".join(b.split()).casefold()
 
@@ -216,7 +220,7 @@ def _pairs(artifact: Artifact) -> dict[CodePair, str | None]:
         for one in part.get("concept", ()):
             note(str(part.get("system", "")), one["code"], one.get("display"))
         for one in part.get("filter", ()):
-            if one.get("op") in ("is-a", "descendent-of") and "-" not in str(one.get("value")):
+            if one.get("op") in ("is-a", "descendent-of") and not _is_block(part, str(one.get("value"))):
                 names = [
                     str(e["valueString"]) for e in one.get("extension", ()) if "filter-display" in str(e.get("url"))
                 ]

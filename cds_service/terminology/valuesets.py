@@ -234,7 +234,8 @@ def _hierarchical(
     system: str, value: str, at_hand: CodeSystem | None, notes: list[str], *, with_itself: bool
 ) -> Extent:
     value = codes.canonical_code(system, value)
-    itself = frozenset() if not with_itself or "-" in value else frozenset([value])
+    is_block = system == codes.ICD_10_CM and "-" in value
+    itself = frozenset([value]) if with_itself and not is_block else frozenset[str]()
     below = frozenset(at_hand.descendants(value)) if at_hand else frozenset[str]()
     if system == codes.ICD_10_CM:
         subtree = Subtree(frozenset(codes.icd_roots(value)), but_not=frozenset() if with_itself else frozenset([value]))

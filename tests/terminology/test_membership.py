@@ -218,6 +218,8 @@ def test_what_cannot_be_computed_falls_back_to_its_stored_expansion() -> None:
         ("region-thoracic", ICD, "M48.55XA", True),  # the thoracolumbar junction is in both
         ("region-lumbar", ICD, "M48.55XA", True),
         ("order-mri-spine", CPT, "72148", True),
+        ("augmentation-any", OURS + "/CodeSystem/vcf-procedures", "vertebral-augmentation", True),
+        ("augmentation-any", OURS + "/CodeSystem/vcf-procedures", "balloon-kyphoplasty", True),
         ("anticoagulant", "http://www.nlm.nih.gov/research/umls/rxnorm", "11289", True),
         ("anticoagulant", "http://www.nlm.nih.gov/research/umls/rxnorm", "854228", True),  # a product
     ],
