@@ -71,7 +71,11 @@ def members_of(run: Any, vocabulary: ValueSet | CodeSystem) -> Members:
 
 def string_in(code: str | None, members: Members) -> Truth:
     """Whether a bare code is a member, in whatever system."""
-    return None if code is None else members.contains(None, code)
+    if code is None:
+        return None
+    # A value set tells a bare code from a coding whose system is missing; a code system has only one system anyway.
+    bare = getattr(members, "contains_code", None)
+    return bool(bare(code)) if bare is not None else members.contains(None, code)
 
 
 def code_in(code: Code | None, members: Members) -> Truth:
