@@ -17,7 +17,7 @@ from cds_service.terminology.codesystems import CodeSystem, Concept, Relation, p
 from cds_service.terminology.conceptmaps import ConceptMaps, Match, parse_concept_map
 from cds_service.terminology.expansions import Expansion, Validation, expand_members, judge_display
 from cds_service.terminology.membership import Membership
-from cds_service.terminology.valuesets import User, ValueSetCompiler, added_to
+from cds_service.terminology.valuesets import NO_HIERARCHY, User, ValueSetCompiler, added_to
 
 Fetch = Callable[[str, str | None], Artifact | None]  # a value set from elsewhere, at load time only
 
@@ -273,7 +273,21 @@ class Terminology:
                 found.update(dict.fromkeys(self.membership(artifact.url).notes))
             except CdsError as failure:
                 found[str(failure)] = None
-        return tuple(found)
+        return _gathered(found)
+
+
+def _gathered(notes: Iterable[str]) -> tuple[str, ...]:
+    """The notes, those about one missing hierarchy told as one."""
+    alone: dict[str, int] = {}
+    others: list[str] = []
+    for note in notes:
+        head, found, _ = note.partition(" is at hand: ")
+        if found and head.startswith(NO_HIERARCHY):
+            alone[head] = alone.get(head, 0) + 1
+        else:
+            others.append(note)
+    gathered = [f"{head} is at hand: {count} concept(s) stand for themselves alone." for head, count in alone.items()]
+    return (*others, *gathered)
 
 
 def _supplements(artifacts: Iterable[Artifact]) -> dict[str, list[Mapping[str, Any]]]:

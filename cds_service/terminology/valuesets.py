@@ -25,6 +25,7 @@ from cds_service.terminology.membership import (
 
 OPTIONAL_PART = "StructureDefinition/optional-part"
 ADDS_TO = "StructureDefinition/adds-to"
+NO_HIERARCHY = "No hierarchy of "
 _CODE_PROPERTIES = ("concept", "code")
 
 
@@ -241,9 +242,7 @@ def _hierarchical(
         subtree = Subtree(frozenset(codes.icd_roots(value)), but_not=frozenset() if with_itself else frozenset([value]))
         return Extent(itself | below, (subtree,))
     if at_hand is None or not at_hand.has_hierarchy:
-        notes.append(
-            f"No hierarchy of {system} is at hand: {value} stands for itself alone, without what lies below it."
-        )
+        notes.append(f"{NO_HIERARCHY}{system} is at hand: {value} stands for itself alone, without what lies below it.")
     return Extent(itself | below)
 
 
