@@ -16,6 +16,8 @@ from cds_service.clients.registry import Client, read_clients
 from cds_service.endpoints.callers import Authenticate, anyone, guard, with_tokens
 from cds_service.endpoints.discovery import discovery
 from cds_service.endpoints.feedback import feedback
+from cds_service.endpoints.fhir_metadata import fhir_metadata
+from cds_service.endpoints.fhir_plans import fhir_plans
 from cds_service.endpoints.gate import Gate
 from cds_service.endpoints.hook_calls import CallRules, hook_calls
 from cds_service.endpoints.logs import CallLog
@@ -24,11 +26,15 @@ from cds_service.endpoints.metrics import Metrics, service_metrics
 from cds_service.endpoints.offers import Decided, Offer, Offers
 from cds_service.endpoints.openapi import describe
 from cds_service.endpoints.operators import operators
+from cds_service.endpoints.terminology import terminology_operations
 from cds_service.fhir.limits import Limits
 from cds_service.hooks.feedback import FeedbackEvent
 from cds_service.hooks.profiles import ClientProfile
 from cds_service.hooks.requests import HookRequest, RequestParser
 from cds_service.hooks.services import Service
+from cds_service.knowledge.knowledge import Knowledge
+from cds_service.knowledge.loading import LoadOptions, load_knowledge
+from cds_service.knowledge.services import KnownService
 from cds_service.memory.database import MemoryUnavailable, open_database
 from cds_service.memory.decisions import DecisionStore, Kept
 from cds_service.memory.feedback import FeedbackStore
@@ -36,14 +42,12 @@ from cds_service.memory.migrations import migrate
 from cds_service.memory.tokens import UsedTokens
 from cds_service.patient_data.fhir_server import Bounds
 from cds_service.patient_data.sources import Sources
+from cds_service.pipeline import Manner, decide
 from cds_service.plans.offers import Site
 from cds_service.settings import Settings, default_content
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
-
-    from cds_service.knowledge.knowledge import Knowledge
-    from cds_service.knowledge.services import KnownService
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +64,6 @@ class Prepared:
 def prepare(settings: Settings) -> Prepared:
     """Load everything that can be wrong; a failure here stops the start and says why."""
     check_surroundings(settings)  # quick to find wrong; loading takes longer
-    from cds_service.endpoints.fhir_metadata import fhir_metadata
-    from cds_service.endpoints.fhir_plans import fhir_plans
-    from cds_service.endpoints.terminology import terminology_operations
-    from cds_service.knowledge.loading import LoadOptions, load_knowledge
-
     knowledge = load_knowledge(content_folders(settings), options=LoadOptions(base=settings.canonical))
     limits = Limits(size=settings.max_body_bytes)
     blueprints = (
@@ -77,8 +76,6 @@ def prepare(settings: Settings) -> Prepared:
 
 def offers_of(knowledge: Knowledge, settings: Settings) -> Offers:
     """The services of the loaded content, each bound to what it decides with."""
-    from cds_service.pipeline import Manner, decide
-
     limits = Limits(size=settings.max_body_bytes)
     sources = Sources(settings.fhir_servers, Bounds(seconds=settings.fhir_seconds, size=settings.max_body_bytes))
     site = Site(settings.mechanism or f"cds-service {version()}", partial(_question_url, settings.own_url))
