@@ -176,16 +176,24 @@ def _facts(
 ) -> FactCatalogue:
     """The facts, with the criteria of scenarios that depend on those of which silence is noted."""
     facts = read_facts(d for library in compiled.libraries for d in compiled.definitions(library))
-    criteria = {c for group in definitions.groups for a in group.alternatives for c in a.criteria}
-    changes: dict[tuple[str, str], frozenset[object]] = {}
+    alternatives = [alternative for group in definitions.groups for alternative in group.alternatives]
+    changes: dict[tuple[str, str], frozenset[str]] = {}
     for fact in facts:
         if fact.missing == "note":
             dependents = compiled.dependents([compiled.entry(*fact.key).slot])
             changes[fact.key] = frozenset(
-                c for c in criteria if not isinstance(c, Define) or dependents[compiled.entry(c.library, c.name).slot]
+                alternative.id
+                for alternative in alternatives
+                if any(_is_concerned(criterion, dependents, compiled) for criterion in alternative.criteria)
             )
     keys = defines_of(expression for service in services.values() for expression in service.expressions())
     return FactCatalogue(facts, changes, reach.facts(dict.fromkeys(sorted(keys))))
+
+
+def _is_concerned(criterion: Expression, dependents: Sequence[int], compiled: CompiledLibraries) -> bool:
+    if not isinstance(criterion, Define):
+        return True
+    return bool(dependents[compiled.entry(criterion.library, criterion.name).slot])
 
 
 def _offered(service: KnownService, reach: DefinitionReach, model: Model) -> KnownService:

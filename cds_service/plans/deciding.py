@@ -55,11 +55,7 @@ class Judgement:
     logic: Logic | None = None
     differences: tuple[tuple[str, str], ...] = ()  # (alternative, rating) where an also-matching one rates otherwise
     target_reason: str = ""
-
-    @property
-    def fired(self) -> tuple[Finding, ...]:
-        """The rules that fire."""
-        return tuple(finding for finding in self.findings if finding.fires)
+    fired: tuple[Finding, ...] = ()  # the rules that fire
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +111,8 @@ def _open_procedure(order: str | None, ordered: OrderedProcedure, knowhow: Knowh
         indicator=worst_indicator(["warning", *_indicators(findings, policy)]),
         plan=_plan_of(knowhow.group_for(ordered.candidates[0]), policy),
     )
-    judgement = Judgement(record, ordered, None, None, findings, (), logic)
+    fired = tuple(finding for finding in findings if finding.fires)
+    judgement = Judgement(record, ordered, None, None, findings, (), logic, fired=fired)
     return OrderJudgement(record, judgement, (judgement,))
 
 
@@ -202,7 +199,8 @@ def _judge(
         failures=_failures(findings, checks),
         plan=_plan_of(group, policy),
     )
-    judgement = Judgement(record, ordered, None, None, findings, checks, logic)
+    fired = tuple(finding for finding in findings if finding.fires)
+    judgement = Judgement(record, ordered, None, None, findings, checks, logic, fired=fired)
     unclear = policy.targets.unclear
     if unclear is not None and logic.truth(unclear) is True:
         record = replace(record, status=ASK, must_ask=(policy.targets.question,))
@@ -337,7 +335,8 @@ def judge_without_order(
         indicator=worst_indicator([*indicators, *(["warning"] if not_met else [])]),
         plan=knowhow.policy.plan.canonical,
     )
-    judgement = Judgement(record, None, None, None, findings, checks, logic)
+    fired = tuple(finding for finding in findings if finding.fires)
+    judgement = Judgement(record, None, None, None, findings, checks, logic, fired=fired)
     suggested = _suggested(judgement, record, knowhow, logic)
     return replace(judgement, record=replace(record, suggested_next=suggested))
 

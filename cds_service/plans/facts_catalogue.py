@@ -57,7 +57,7 @@ class FactCatalogue:
     def __init__(
         self,
         facts: Iterable[Fact],
-        changes: Mapping[Key, frozenset[object]] | None = None,
+        changes: Mapping[Key, frozenset[str]] | None = None,
         below: Mapping[Key, tuple[Key, ...]] | None = None,
     ) -> None:
         self._changes = changes
@@ -74,12 +74,11 @@ class FactCatalogue:
         """The facts that a definition is made of."""
         return tuple(self.by_key[fact] for fact in self._below.get(key, ()) if fact in self.by_key)
 
-    def may_change(self, fact: Fact, expressions: Iterable[object]) -> bool:
-        """Whether any of `expressions` depends on the fact, as far as is known from the compiled logic."""
+    def may_change(self, fact: Fact, alternative: str) -> bool:
+        """Whether the criteria of an alternative depend on the fact, as far as is known from the compiled logic."""
         if self._changes is None or fact.key not in self._changes:
             return True
-        concerned = self._changes[fact.key]
-        return any(expression in concerned for expression in expressions)
+        return alternative in self._changes[fact.key]
 
     def __contains__(self, identifier: str) -> bool:
         return identifier in self.by_id

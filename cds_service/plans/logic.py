@@ -36,6 +36,7 @@ class Evaluating(Protocol):
     """A run of compiled CQL over one patient (`cql.evaluation.Evaluation`)."""
 
     def value(self, library: str, define: str) -> Any: ...
+    def raw(self, library: str, define: str) -> Any: ...
     def needs(self, library: str, define: str) -> Sequence[Need]: ...
     def evidence(self, library: str, define: str) -> Any: ...
     def with_parameters(self, parameters: Mapping[str, Any]) -> Evaluating: ...
@@ -46,6 +47,9 @@ class PathEvaluating(Protocol):
     """Evaluates FHIRPath text with a focus and variables (`%subject`, `%context`, ...)."""
 
     def __call__(self, text: str, focus: Any, variables: Mapping[str, Any]) -> list[Any]: ...
+
+
+_NONE: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -81,11 +85,13 @@ class Logic:
 
         With `asks`, what cannot be told names the facts that would settle it; finding them is the costly part.
         """
-        missing = self.unreadable & self.reads.get(expression, frozenset()) if self.unreadable else frozenset()
-        if missing:
+        if self.unreadable and (missing := self.unreadable & self.reads.get(expression, _NONE)):
             return cannot_tell(reason=f"{', '.join(sorted(missing))} could not be read completely.")
         try:
-            value = self.value(expression, focus)
+            if expression.__class__ is Define:
+                value = self.run.raw(expression.library, expression.name)
+            else:
+                value = self.value(expression, focus)
         except CdsError as error:
             return failed(str(error))
         if value is True:

@@ -87,6 +87,8 @@ class OrderProposals:
 
     def fired(self) -> list[Finding]:
         """The rules that fire at any target, each once."""
+        if len(self.judged.judgements) == 1:
+            return list(self.judged.judgements[0].fired)
         found: dict[str, Finding] = {}
         for judgement in self.judged.judgements:
             for finding in judgement.fired:

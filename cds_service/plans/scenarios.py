@@ -221,7 +221,7 @@ def _open_notes(
         return ()
     found = []
     for fact in facts.noted:
-        concerned = [a for a in ruled_out if facts.may_change(fact, a.criteria)]
+        concerned = [a for a in ruled_out if facts.may_change(fact, a.id)]
         if concerned and is_missing(fact, logic):
             assumed = logic.assuming({fact.key: True})
             if any(assumed.all(a.criteria, asks=False).state is not State.DOES_NOT_APPLY for a in concerned):

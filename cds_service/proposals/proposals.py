@@ -26,13 +26,14 @@ class CardTemplate:
     translations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     asks_safety: bool = False  # about rules: also shown when only questions of safety are open
 
-    @property
-    def cql_names(self) -> tuple[str, ...]:
-        """The placeholders that CQL definitions fill."""
+    cql_names: tuple[str, ...] = field(init=False)  # the placeholders that CQL definitions fill
+
+    def __post_init__(self) -> None:
         texts = [*self.summary, self.detail]
         for translated in self.translations.values():
             texts += [str(text) for text in translated.values()]
-        return tuple({name for text in texts for name in PLACEHOLDER.findall(text) if name.startswith("cql:")})
+        names = {name for text in texts for name in PLACEHOLDER.findall(text) if name.startswith("cql:")}
+        object.__setattr__(self, "cql_names", tuple(sorted(names)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,9 @@ class TableRun:
             raise found
         return found(self) if callable(found) else found
 
+    def raw(self, library: str, define: str) -> Any:
+        return self.value(library, define)
+
     def needs(self, library: str, define: str) -> Sequence[NamedNeed]:
         if self.value(library, define) is not None:
             return ()
