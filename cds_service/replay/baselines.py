@@ -38,6 +38,39 @@ class Kind(msgspec.Struct):
     examples: list[Difference] = msgspec.field(default_factory=list)
 
 
+# What weighs most is told first; lists of rules, whatever their names, come after the decision itself.
+_WEIGHT = (
+    "failure new",
+    "rating up",
+    "rating down",
+    "rating other",
+    "decision new",
+    "decision gone",
+    "decision other",
+    "scenario other",
+    "procedure other",
+    "",
+    "question",
+    "target other",
+    "a target other",
+    "failure gone",
+    "facts other",
+    "alternatives other",
+    "suggestedNext other",
+    "alsoMatches other",
+    "candidates other",
+    "urgency other",
+    "cards new",
+    "cards gone",
+    "cards other",
+    "only words",
+)
+
+
+def _weight(name: str) -> int:
+    return _WEIGHT.index(name) if name in _WEIGHT else _WEIGHT.index("question" if name.startswith("question") else "")
+
+
 class Comparison(msgspec.Struct):
     """The outcome of a comparison."""
 
@@ -63,6 +96,10 @@ class Comparison(msgspec.Struct):
         """Calls whose answers differ in their wording alone."""
         return self.kinds["only words"].calls if "only words" in self.kinds else 0
 
+    def by_weight(self) -> list[tuple[str, Kind]]:
+        """The kinds of change, the weightiest first."""
+        return sorted(self.kinds.items(), key=lambda item: (_weight(item[0]), -item[1].calls, item[0]))
+
     def as_json(self) -> dict[str, Any]:
         """The comparison for machines."""
         return {
@@ -86,7 +123,7 @@ class Comparison(msgspec.Struct):
                         for each in kind.examples
                     ],
                 }
-                for name, kind in sorted(self.kinds.items(), key=lambda item: -item[1].calls)
+                for name, kind in self.by_weight()
             },
         }
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from cds_service.cql import nodes
+from cds_service.cql.expressions import evaluate_expression
 from cds_service.cql.parser.library import parse_library
 from cds_service.cql.printer import print_node
 from cds_service.errors import CdsError
@@ -126,6 +127,8 @@ class ContentChanges:
     def __init__(self, old: Knowledge, new: Knowledge) -> None:
         self.before, self.after = Version(old), Version(new)
         self.reasons: dict[Key, Reason] = dict(self._differing())
+        self._users: dict[Key, frozenset[Key]] = {}
+        self._defaults: dict[Key, object] = {}
 
     def _differing(self) -> Iterator[tuple[Key, Reason]]:
         one, other = self.before, self.after
@@ -145,6 +148,29 @@ class ContentChanges:
             was, now = one.actions.get(key), other.actions.get(key)
             if was != now:
                 yield key, _action_reason(key, was, now)
+
+    def default_before(self, key: Key) -> object:
+        """The earlier default of a parameter that has another one now; None where that cannot be told."""
+        one, other = self.before.definitions.get(key), self.after.definitions.get(key)
+        if not isinstance(one, nodes.Parameter) or not isinstance(other, nodes.Parameter) or one.default is None:
+            return None
+        if key not in self._defaults:
+            try:
+                self._defaults[key] = evaluate_expression(print_node(one.default)).value
+            except CdsError:
+                self._defaults[key] = None
+        return self._defaults[key]
+
+    def users(self, key: Key) -> frozenset[Key]:
+        """What names a definition or value set in either version."""
+        if not self._users:
+            found: dict[Key, set[Key]] = {}
+            for version in (self.before, self.after):
+                for user, used in version.uses.items():
+                    for each in used:
+                        found.setdefault(each, set()).add(user)
+            self._users = {each: frozenset(users) for each, users in found.items()}
+        return self._users.get(key, frozenset())
 
     def behind(self, ids: Iterable[str]) -> dict[Key, Reason]:
         """The differences that what stands under some ids (of actions or facts) rests on."""

@@ -18,7 +18,7 @@ def in_words(found: Comparison) -> str:
     lines = [f"{found.changed:,} of {found.calls:,} calls changed{share}"]
     if found.missing_before or found.missing_after:
         lines.append(f"  {found.missing_before:,} only in this run, {found.missing_after:,} only in the baseline")
-    for name, kind in sorted(found.kinds.items(), key=lambda item: (-item[1].calls, item[0])):
+    for name, kind in found.by_weight():
         lines.append(f"  {name}: {kind.calls:,}")
         lines += [f"    because of {reason} ({number:,})" for reason, number in kind.reasons.most_common(_TOLD)]
         for each in kind.examples[:_TOLD]:
@@ -29,7 +29,7 @@ def in_words(found: Comparison) -> str:
 
 def as_page(found: Comparison, title: str, before: str, after: str) -> str:
     """The comparison as a page that stands alone: no scripts, no links to anywhere."""
-    kinds = sorted(found.kinds.items(), key=lambda item: (-item[1].calls, item[0]))
+    kinds = found.by_weight()
     body = "\n".join(part for name, kind in kinds for part in _kind(name, kind, found.calls))
     rows = "\n".join(
         f'<tr><td><a href="#{_anchor(name)}">{escape(name)}</a></td><td class="number">{kind.calls:,}</td>'

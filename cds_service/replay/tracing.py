@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from cds_service.errors import CdsError
 from cds_service.pipeline import Decision
 from cds_service.replay.baselines import Reason
@@ -27,28 +29,56 @@ class Tracer:
             return ()
         ids = dict.fromkeys(ident for change in difference.changes for ident in change.ids)
         found = self.changes.behind(ids) or dict(self.changes.reasons)
-        if any(key[0] == "define" for key in found):
+        if len(found) > 1:
             found = self._that_show(item, found)
         ordered = sorted(found.values(), key=lambda reason: (_FINER_FIRST.get(reason.kind, 9), reason.name))
         return tuple(ordered[:_MOST])
 
     def _that_show(self, item: Item, found: dict[Key, Reason]) -> dict[Key, Reason]:
-        """Without definitions whose value is the same for this patient in both versions, unless none is left."""
+        """Without what makes no value differ for this patient, unless nothing is left then."""
         try:
             old, new = (runner.decide(runner.call(item)) for runner in (self._before, self._after))
         except CdsError:
             return found
-        names = [key for key in found if key[0] == "define"]
-        same = {key for key in names if _same_value(key, old, new)}
-        left = {key: reason for key, reason in found.items() if key not in same}
+        values = _Values(self.changes, old, new)
+        left = {key: reason for key, reason in found.items() if values.show(key)}
         return left or found
 
 
-def _same_value(key: Key, old: Decision, new: Decision) -> bool:
-    values: list[object] = []
-    for decision in (old, new):
+class _Values:
+    """Whether differences of content show in what definitions come to for one patient."""
+
+    def __init__(self, changes: ContentChanges, old: Decision, new: Decision) -> None:
+        self._changes, self._old, self._new = changes, old, new
+        self._differ: dict[Key, bool | None] = {}
+
+    def show(self, key: Key, depth: int = 6) -> bool:
+        """Whether a definition has another value now; where it has none of its own, whether one that uses it has."""
+        if key[0] == "action":
+            return True
+        if (before := self._changes.default_before(key)) is not None:
+            return any(self._depends(user, key, before) for user in self._changes.users(key))
+        own = self._differs(key) if key[0] == "define" else None
+        if own is not None or not depth:
+            return bool(own)
+        return any(self.show(user, depth - 1) for user in self._changes.users(key) if user[0] == "define")
+
+    def _depends(self, user: Key, parameter: Key, before: object) -> bool:
+        """Whether a definition would come to something else if only this parameter were what it was."""
+        run = self._new.trace.logic.run
         try:
-            values.append(decision.trace.logic.run.value(key[1], key[2]))
+            now = run.value(user[1], user[2])
+            earlier: dict[tuple[str, str], Any] = {(parameter[1], parameter[2]): before}
+            return bool(run.with_parameters(earlier).value(user[1], user[2]) != now)
         except (CdsError, KeyError):
-            return False  # a parameter, a function, or no longer there: it has no value of its own
-    return bool(values[0] == values[1])
+            return True  # a function: who calls it is not looked for
+
+    def _differs(self, key: Key) -> bool | None:
+        if key not in self._differ:
+            self._differ[key] = None
+            try:
+                one, other = (each.trace.logic.run.value(key[1], key[2]) for each in (self._old, self._new))
+                self._differ[key] = bool(one != other)
+            except (CdsError, KeyError):
+                pass  # a parameter, a value set, a function, or no longer there
+        return self._differ[key]
