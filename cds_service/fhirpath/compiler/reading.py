@@ -44,14 +44,13 @@ class ReadElements:
             info = self._model.get(name)
             if info is None or info.is_primitive or name in self._whole:
                 continue
-            if info.abstract and name != "BackboneElement":
-                self.everything = True
+            if info.is_resource or (info.abstract and name != "BackboneElement"):
+                self.everything = True  # a resource may contain any other
                 return
             self._whole.add(name)
-            self._elements.setdefault("Element", set()).update(("id", "extension"))
             for element in info.elements.values():
-                # What extensions hold may be of any type: only a look at the extensions themselves reads that.
-                if element.name not in ("extension", "modifierExtension", "contained"):
+                # Extensions are kept, with the usual elements of what they hold.
+                if element.name not in ("extension", "modifierExtension"):
                     pending += element.types
 
     def result(self) -> Reads | _All:
@@ -59,4 +58,6 @@ class ReadElements:
         if self.everything:
             return ALL
         partial = {name: frozenset(elements) for name, elements in self._elements.items() if name not in self._whole}
-        return {**partial, **dict.fromkeys(self._whole, ALL)}
+        # What is read whole keeps its extensions, and those beside its primitives.
+        kept = {"Element", "Extension"} if self._whole else set()
+        return {**partial, **dict.fromkeys(self._whole | kept, ALL)}
