@@ -140,6 +140,8 @@ class Cursor:
             return False
         if token.value != "define" and self.ahead(1).kind not in (WORD, NAME):
             return False  # `code: ..` and the like are elements
+        if token.value in ("code", "codesystem", "concept", "valueset") and self.ahead(2).value != ":":
+            return False  # and `code` at the end of an expression is a name
         line_start = self.source.text.rfind("\n", 0, token.start) + 1
         return not self.source.text[line_start : token.start].strip()
 

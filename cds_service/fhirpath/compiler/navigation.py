@@ -139,8 +139,17 @@ def _compile_modifiers(compiler: Compiler, call: nodes.Call, scope: Scope) -> Co
     return code
 
 
+def _compile_profile(compiler: Compiler, call: nodes.Call, _scope: Scope) -> Code:
+    """Profiles are not at hand, so what only they tell is refused and not guessed."""
+    return compiler.fail(
+        f"{call.name}() needs profiles, which are not at hand.", call.span, "Test the elements themselves."
+    )
+
+
 FUNCTIONS.update(
     {
+        "elementDefinition": Function(0, 0, _compile_profile),
+        "slice": Function(2, 2, _compile_profile),
         "children": Function(0, 0, _tree(tree.children_of)),
         "descendants": Function(0, 0, _tree(items.descendants)),
         "extension": Function(1, 1, stream=_stream_extension),

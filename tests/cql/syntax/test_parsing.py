@@ -137,6 +137,38 @@ def test_a_comment_belongs_to_the_definition_directly_below() -> None:
     assert second.documentation.text == "says so"
 
 
+def test_words_of_declarations_are_names_inside_expressions() -> None:
+    library = parse_library(
+        "define A: X x return\n  code\ndefine B: Tuple {\n  code: 1,\n  concept: 2 }\ncontext Patient\n", "n.cql"
+    )
+    assert [type(definition).__name__ for definition in library.definitions] == [
+        "ExpressionDefinition",
+        "ExpressionDefinition",
+        "Context",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "First(A a sort by start of period desc)",
+        "A a where a.x starts 1 year or less on or before day of end of B.period return all a",
+        "(B.value as Quantity) >= 5.0 '%' and not exists (C c where c.d during E)",
+        "exists C union D except E",
+        "singleton from ([Patient])",
+        "flatten { A, B }",
+        "from A a, B b where a.x = b.y return Tuple { a: a, b: b }",
+        "duration in weeks between start of A and end of B >= 6",
+        "A.where(use = 'official').given.exists()",
+        "if exists A then null as Integer else Count(B)",
+        '[Condition: category ~ "problem list"] union [Condition: code in Shared."Pain"]',
+        "Shared.Normalize(A.effective) overlaps day of Interval[@2024, @2025)",
+    ],
+)
+def test_what_published_libraries_write_is_read(text: str) -> None:
+    assert parse_expression(print_node(parse_expression(text))) == parse_expression(text)
+
+
 def test_long_chains_of_and_stay_shallow() -> None:
     tree: nodes.Expression = parse_expression(" and ".join(["A"] * 5000))
     depth = 0
