@@ -65,7 +65,7 @@ def run_parts(
         waiting = iter(missing)
         ahead = max(1, sum(client.nthreads().values())) * _AHEAD
         numbers: dict[Any, int] = {}
-        running = distributed.as_completed()
+        running = distributed.as_completed(loop=client.loop)
         for _ in range(ahead):
             _submit(client, parts, waiting, running, numbers, (content, base, options))
         for future in running:

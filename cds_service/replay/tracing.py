@@ -65,10 +65,10 @@ class _Values:
 
     def _depends(self, user: Key, parameter: Key, before: object) -> bool:
         """Whether a definition would come to something else if only this parameter were what it was."""
-        run = self._new.trace.logic.run
+        run: Any = self._new.trace.logic.run  # the evaluation itself, which also takes parameters of one library
         try:
             now = run.value(user[1], user[2])
-            earlier: dict[tuple[str, str], Any] = {(parameter[1], parameter[2]): before}
+            earlier = {(parameter[1], parameter[2]): before}
             return bool(run.with_parameters(earlier).value(user[1], user[2]) != now)
         except (CdsError, KeyError):
             return True  # a function: who calls it is not looked for
