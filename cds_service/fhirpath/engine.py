@@ -29,6 +29,7 @@ from cds_service.fhirpath.parser import parse
 from cds_service.values.failures import ValueOutOfRange
 
 _NOTHING = Environment()
+_TOO_DEEP = "This expression is nested too deeply to be compiled."
 Evaluate = Callable[[Any, Environment], Sequence[Any]]
 
 
@@ -132,6 +133,8 @@ def compile_fhirpath(
         result = compiler.compile(node, scope)
     except ValueOutOfRange as error:
         raise FhirPathSemanticError(error.what, where=node.span, remedy=error.remedy) from None
+    except RecursionError:
+        raise FhirPathSemanticError(_TOO_DEEP, where=node.span, remedy="Divide it.") from None
     operators.read_whole(compiler, result.shape.types)
     compiler.writer.line(f"return {compiler.as_list(result)}")
     return _assemble(text, context_type, compiler, result)
@@ -191,6 +194,6 @@ def _assemble(text: str, context_type: str | None, compiler: Compiler, result: C
     try:
         code = compile(source, f"<fhirpath {text[:60]}>", "exec")
     except (SyntaxError, RecursionError, MemoryError) as error:
-        raise FhirPathSemanticError("This expression is too deep to be compiled.", remedy="Divide it.") from error
+        raise FhirPathSemanticError(_TOO_DEEP, remedy="Divide it.") from error
     exec(code, namespace)  # noqa: S102  # the code was written above, from names and constants only
     return Compiled(text, context_type, source, namespace["evaluate"], result.shape.types, compiler.reads.result())

@@ -79,6 +79,11 @@ def test_depth_is_an_error_of_its_own(text: str) -> None:
         compile_fhirpath(text)
 
 
+def test_conditions_within_conditions_end_in_an_error_of_its_own() -> None:
+    with pytest.raises(FhirPathSemanticError, match="nested too deeply"):
+        compile_fhirpath("name.where(" * 50 + "true" + ")" * 50)
+
+
 def test_a_long_path_is_no_problem() -> None:
     text = "extension" + ".extension" * 60 + ".url"
     assert compile_fhirpath(text, "Patient").evaluate(PATIENT_STRUCT) == []
