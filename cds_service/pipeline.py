@@ -45,7 +45,6 @@ from cds_service.proposals.evidence import FactEvidence
 from cds_service.proposals.proposals import Proposal
 from cds_service.proposals.ratings import OrderedProcedure
 from cds_service.proposals.records import Record, render_record
-from cds_service.values.formatting import to_text
 
 _RATED_AT = frozenset({"order-select", "order-sign"})
 
@@ -140,7 +139,9 @@ class _Call:
             encounter=f"Encounter/{context.encounter_id}" if context.encounter_id else None,
             practitioner=user,
         )
-        self.subject = Subject(self.subjects.subject, self.subjects, to_text(facts.as_of))
+        self.subject = Subject(
+            self.subjects.subject, self.subjects, request.as_of.isoformat(timespec="seconds").replace("+00:00", "Z")
+        )
         self.plans = tuple(dict.fromkeys(plan.canonical for plan in service.plans))
 
     # --- plans that decide nothing of ours

@@ -14,6 +14,7 @@ from flask import Blueprint, Response
 from cds_service.endpoints.bodies import read_json_body
 from cds_service.endpoints.outcomes import fhir_response
 from cds_service.fhir.limits import Limits
+from cds_service.hooks.refusals import MalformedRequest
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.operations import (
     NotLoaded,
@@ -78,7 +79,10 @@ def fhir_plans(current: Callable[[], Knowledge], limits: Limits) -> Blueprint:
         return fhir_response(evaluate_library(knowledge, name, _body(), datetime.now(UTC)))
 
     def _body() -> Any:
-        return orjson.loads(read_json_body(limits))
+        try:
+            return orjson.loads(read_json_body(limits))
+        except orjson.JSONDecodeError as error:
+            raise MalformedRequest(f"The body is not JSON: {error}.") from None
 
     return blueprint
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from cds_service.errors import CdsError
 from cds_service.plans.expressions import Expression
 from cds_service.plans.facts_catalogue import FactCatalogue
+from cds_service.plans.hearsay import with_text_in_doubt
 from cds_service.plans.logic import Logic
 from cds_service.plans.policy import Policy, worst_indicator
 from cds_service.plans.procedures import Procedures
@@ -100,7 +101,7 @@ def _open_procedure(order: str | None, ordered: OrderedProcedure, knowhow: Knowh
     covering = [{rule.id for rule in knowhow.rules.about(candidate)} for candidate in ordered.candidates]
     common = set.intersection(*covering) if covering else set()
     rules = [rule for rule in knowhow.rules.rules if rule.id in common and not rule.is_check]
-    findings = tuple(find(rule, logic, None) for rule in rules if not is_text_only(rule))
+    findings = _findings([rule for rule in rules if not is_text_only(rule)], knowhow, logic, None)
     lists = _lists(findings, policy)
     record = Record(
         status=ASK,
@@ -184,7 +185,7 @@ def _judge(
 ) -> Judgement:
     policy, procedure = knowhow.policy, ordered.procedure
     about = [rule for rule in knowhow.rules.about(procedure) if not rule.is_check and not is_text_only(rule)]
-    findings = tuple(find(rule, logic, procedure) for rule in about)
+    findings = _findings(about, knowhow, logic, procedure)
     checks = tuple(found for rule in care if rule.covers(procedure) and (found := find_check(rule, logic)))
     group = knowhow.group_for(procedure)
     record = Record(
@@ -319,7 +320,7 @@ def judge_without_order(
 ) -> Judgement:
     """The advice for a call without a rating: reminders, readiness, what is not documented."""
     about = [rule for rule in knowhow.rules.about(None) if not rule.is_check and not is_text_only(rule)]
-    findings = tuple(find(rule, logic, None) for rule in about)
+    findings = _findings(about, knowhow, logic, None)
     checks = tuple(
         found for rule in care if (procedure is None or rule.covers(procedure)) and (found := find_check(rule, logic))
     )
@@ -339,6 +340,11 @@ def judge_without_order(
     judgement = Judgement(record, None, None, None, findings, checks, logic, fired=fired)
     suggested = _suggested(judgement, record, knowhow, logic)
     return replace(judgement, record=replace(record, suggested_next=suggested))
+
+
+def _findings(rules: Iterable[Rule], knowhow: Knowhow, logic: Logic, procedure: str | None) -> tuple[Finding, ...]:
+    found = (find(rule, logic, procedure) for rule in rules)
+    return with_text_in_doubt(found, knowhow.policy.alternatives.excluded_by, logic)
 
 
 def _lists(findings: Iterable[Finding], policy: Policy) -> Mapping[str, tuple[str, ...]]:

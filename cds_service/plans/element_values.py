@@ -14,7 +14,7 @@ from cds_service.errors import CdsError
 from cds_service.fhir.model.types import Element, Model
 from cds_service.fhir.structs.encoding import to_builtins
 from cds_service.values.codes import Code, Concept
-from cds_service.values.formatting import to_text
+from cds_service.values.formatting import to_string, to_text
 from cds_service.values.interval import Interval
 from cds_service.values.quantity import Quantity, Ratio
 from cds_service.values.temporals import Date, DateTime, Time
@@ -84,7 +84,7 @@ def _coded_text(value: str, type_name: str | None) -> Any:
 
 
 def _temporal(value: Date | DateTime | Time, type_name: str | None) -> str:
-    text: str = to_text(value)
+    text = to_string(value) or ""
     if type_name == "date":
         return text[:10]
     if type_name == "dateTime" and "T" in text and not re.search(r"(Z|[+-]\d\d:\d\d)$", text):

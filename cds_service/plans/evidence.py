@@ -84,6 +84,7 @@ def fact_evidence(fact: Fact, logic: Logic, order: str | None = None, silent: st
         unit=unit,
         library=fact.library,
         define=fact.define,
+        from_text=not logic.read_from_text().isdisjoint(references),
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from cds_service.errors import CdsError
@@ -64,6 +64,8 @@ class Logic:
     unreadable: frozenset[str] = frozenset()
     reads: Mapping[Expression, frozenset[str]] = field(default_factory=dict)
     facts: FactCatalogue = NO_FACTS
+    # References of the resources whose codes were read from free text.
+    read_from_text: Callable[[], frozenset[str]] = frozenset
 
     def value(self, expression: Expression, focus: Any = None, variables: Mapping[str, Any] | None = None) -> Any:
         """The value of `expression`; an error that can be explained is raised."""
@@ -153,11 +155,11 @@ class Logic:
     def bound(self, parameters: Mapping[str, Any]) -> Logic:
         """The same logic with other values for the named parameters."""
         run = self.run.with_parameters(parameters)
-        return Logic(run, self.paths, self.variables, self.unreadable, self.reads, self.facts)
+        return replace(self, run=run)
 
     def assuming(self, assumed: Mapping[tuple[str, str], Any]) -> Logic:
         """The same logic as if the named definitions had these values."""
-        return Logic(self.run.assume(assumed), self.paths, self.variables, self.unreadable, self.reads, self.facts)
+        return replace(self, run=self.run.assume(assumed))
 
 
 class CannotEvaluate(CdsError):

@@ -265,7 +265,8 @@ def fact_words(entry: FactEvidence, words: Vocabulary) -> str:
         if entry.unit and entry.unit != "1":
             value = f"{value} {entry.unit}"
     kinds = ", ".join(dict.fromkeys(reference.partition("/")[0] for reference in entry.references))
-    origin = ", ".join(part for part in (kinds, entry.dated) if part)
+    text = str(words.answer_names.get("read-from-text", "read from text")) if entry.from_text else ""
+    origin = ", ".join(part for part in (kinds, entry.dated, text) if part)
     return f"{name}: {value}" + (f" ({origin})" if origin else "")
 
 

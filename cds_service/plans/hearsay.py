@@ -1,0 +1,51 @@
+"""Evidence read from free text alone: enough to ask, never enough to forbid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from cds_service.errors import CdsError
+from cds_service.plans.expressions import Define, InlineCql
+from cds_service.plans.facts_catalogue import Fact
+from cds_service.plans.logic import Logic
+from cds_service.plans.rules import Finding
+from cds_service.proposals.outcomes import FactNeed, cannot_tell
+
+
+def with_text_in_doubt(findings: Iterable[Finding], severity: str, logic: Logic) -> tuple[Finding, ...]:
+    """The findings, but a rule of that severity that rests on texts alone asks for its facts instead of firing."""
+    return tuple(_doubted(finding, severity, logic) for finding in findings)
+
+
+def _doubted(finding: Finding, severity: str, logic: Logic) -> Finding:
+    if finding.rule.severity != severity or not finding.fires:
+        return finding
+    read = logic.read_from_text()
+    if not read:
+        return finding
+    grounds = list(_grounds(finding, logic))
+    references = {reference for _, found in grounds for reference in found}
+    if not references or not references <= read:
+        return finding
+    needs = [FactNeed(fact.asked_as[0] if fact.asked_as else fact.id, fact.library, fact.define) for fact, _ in grounds]
+    return replace(finding, outcome=cannot_tell(needs, "read from text only"))
+
+
+def _grounds(finding: Finding, logic: Logic) -> Iterable[tuple[Fact, tuple[str, ...]]]:
+    """The facts that make the rule fire, with the resources that they rest on."""
+    for expression in finding.rule.conditions:
+        match expression:
+            case Define(library, name):
+                key = (library, name)
+            case InlineCql(name, _, library):
+                key = (library or "", name)
+            case _:
+                continue
+        for fact in logic.facts.below(key):
+            try:
+                found = logic.run.evidence(*fact.key)
+            except CdsError:
+                continue  # a fact that failed is no ground
+            if found.value is not None and found.value is not False and found.resources:
+                yield fact, tuple(one.reference for one in found.resources)
