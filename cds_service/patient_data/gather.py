@@ -53,7 +53,7 @@ class _Job:
 
 
 def gather(request: HookRequest, needs: Sequence[Need], sources: Sources, reading: Reading) -> Facts:
-    """The facts of the patient of a call; `UnmetNeed` when required data could not be had."""
+    """The facts of the patient of a call; `UnmetNeed` when required data, or none at all, could be had."""
     answers = {need.key: _prefetched(request, need, reading.decoder) for need in needs}
     fetched: dict[str, Answer] = {}
     server = sources.server(request, reading.decoder)
@@ -61,6 +61,8 @@ def gather(request: HookRequest, needs: Sequence[Need], sources: Sources, readin
         fetched = _fetch(request, [(need, answers[need.key]) for need in needs], server, sources)
     final = {need.key: fetched.get(need.key, answers[need.key]) for need in needs}
     unmet = tuple(need.key for need in needs if need.required and _is_unmet(final[need.key]))
+    if not unmet:
+        unmet = _nothing_had(request, needs, final)
     if unmet:
         raise UnmetNeed(
             f"Data that are needed could not be had: prefetch {', '.join(unmet)}.",
@@ -103,6 +105,15 @@ def _is_another(request: HookRequest, need: Need, answer: Answer) -> bool:
 
 def _is_unmet(answer: Answer) -> bool:
     return answer.state in (Availability.ABSENT, Availability.UNOBTAINABLE) and not answer.set_aside
+
+
+def _nothing_had(request: HookRequest, needs: Sequence[Need], final: Mapping[str, Answer]) -> tuple[str, ...]:
+    """All keys, when none of them could be had: advice rests on something, and silence would read as "no objection"."""
+    if not needs or not _is_unmet(final[needs[0].key]):
+        return ()
+    tokens = request.context.tokens()
+    asked = [need for need in needs if render(need.template, tokens) is not None]
+    return tuple(need.key for need in asked) if all(_is_unmet(final[need.key]) for need in asked) else ()
 
 
 # -- the server -----------------------------------------------------------------------------------------------------
