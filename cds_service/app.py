@@ -16,6 +16,7 @@ from cds_service.clients.registry import Client, read_clients
 from cds_service.endpoints.callers import Authenticate, anyone, guard, with_tokens
 from cds_service.endpoints.discovery import discovery
 from cds_service.endpoints.feedback import feedback
+from cds_service.endpoints.fhir_measures import fhir_measures
 from cds_service.endpoints.fhir_metadata import fhir_metadata
 from cds_service.endpoints.fhir_plans import fhir_plans
 from cds_service.endpoints.gate import Gate
@@ -49,6 +50,8 @@ from cds_service.settings import Settings, default_content
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
+    from cds_service.terminology.terminology import Fetch
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -64,14 +67,26 @@ class Prepared:
 def prepare(settings: Settings) -> Prepared:
     """Load everything that can be wrong; a failure here stops the start and says why."""
     check_surroundings(settings)  # quick to find wrong; loading takes longer
-    knowledge = load_knowledge(content_folders(settings), options=LoadOptions(base=settings.canonical))
+    knowledge = load_knowledge(
+        content_folders(settings),
+        options=LoadOptions(base=settings.canonical, fetch=_value_sets_from_elsewhere(settings)),
+    )
     limits = Limits(size=settings.max_body_bytes)
     blueprints = (
         lambda: fhir_metadata(lambda: knowledge, version()),
         lambda: fhir_plans(lambda: knowledge, limits),
+        lambda: fhir_measures(lambda: knowledge, limits),
         lambda: terminology_operations(knowledge.terminology, limits),
     )
     return prepare_with(settings, offers_of(knowledge, settings), blueprints)
+
+
+def _value_sets_from_elsewhere(settings: Settings) -> Fetch | None:
+    if settings.terminology_server is None:
+        return None
+    from cds_service.terminology.remote import RemoteValueSets, http_get
+
+    return RemoteValueSets(settings.terminology_server, settings.terminology_cache, http_get())
 
 
 def offers_of(knowledge: Knowledge, settings: Settings) -> Offers:

@@ -97,13 +97,18 @@ class Facts:
         self._groups = groups if groups is not None else CodeGroups()
         self._derive = derive if derive is not None or texts is None else texts.codings
         self._texts = texts
-        self._derived: set[int] = set()
+        self._derived: dict[int, Struct] = {}
         self._indexes: dict[tuple[str, str], _Index] = {}
         self._ready: dict[str, list[Struct]] = {}
         self._by_reference: dict[tuple[str, str], Struct] | None = None
         self._full_urls: dict[str, Struct] = {url: target for batch in batches for url, target in batch.full_urls}
         self._origins = [(batch.origin, batch.resources) for batch in batches]
         self._by_type, self._context_types = self._sorted_out(batches, patient_id)
+        if self._derive is not None:
+            # A draft is looked at by itself, without a retrieve: what its texts say has to be there from the start.
+            coding = full().struct_for("Coding")
+            for drafts in self._context_types.values():
+                self._derived.update((id(one), one) for one in derive_codings(drafts, self._derive, coding))
         patients: Sequence[Any] = self._by_type.get("Patient", ())
         self.patient: Any = patients[0] if len(patients) == 1 or (patients and patient_id is not None) else None
         self.patient_id: str | None = patient_id or (self.patient.id if self.patient is not None else None)
@@ -172,7 +177,7 @@ class Facts:
             found += context
             if self._derive is not None:
                 coding = full().struct_for("Coding")
-                self._derived |= {id(resource) for resource in derive_codings(found, self._derive, coding)}
+                self._derived.update((id(one), one) for one in derive_codings(found, self._derive, coding))
             if self._texts is not None:
                 found = self._with_texts(type_name, found, self._texts)
             self._ready[type_name] = found
@@ -188,7 +193,7 @@ class Facts:
             found = [*found, *marked]
         else:
             return found
-        self._derived |= {id(resource) for resource in marked}
+        self._derived.update((id(one), one) for one in marked)
         return found
 
     def _make_index(self, type_name: str, code_path: str) -> _Index:
@@ -320,6 +325,10 @@ class Facts:
     def is_derived(self, resource: Struct) -> bool:
         """Whether a code of this resource was derived from free text."""
         return id(resource) in self._derived
+
+    def read_from_text(self) -> frozenset[str]:
+        """References of the resources retrieved so far of which a code was derived from free text."""
+        return frozenset(self.reference_to(resource) for resource in self._derived.values())
 
 
 _NOTHING: list[Struct] = []

@@ -23,14 +23,18 @@ from cds_service.knowledge.reading import CANONICAL_BASE, Content, closure, cont
 from cds_service.knowledge.services import KnownService, make_services
 from cds_service.knowledge.site import site_parameters
 from cds_service.patient_data.gather import Reading
+from cds_service.phrases.derivation import TextReader
+from cds_service.phrases.lexicon import load_lexicon
 from cds_service.plans.expressions import Define, Expression, FhirPath, Unusable
 from cds_service.plans.facts_catalogue import FactCatalogue, read_facts
 from cds_service.terminology.loading import load_terminology
-from cds_service.terminology.terminology import Terminology
+from cds_service.terminology.terminology import Fetch, Terminology
 
 UNREADABLE = "Unreadable"
 # What the engine itself reads of an order, beyond what the logic does.
 _ORDER_ELEMENTS = frozenset({"id", "code", "status", "intent", "bodySite", "subject", "reasonCode", "reasonReference"})
+# What reading the words of a report takes.
+_REPORT_ELEMENTS = frozenset({"id", "status", "effective", "issued", "conclusion", "conclusionCode"})
 _BY_HOOK = {"order-dispatch": ("ServiceRequest",), "appointment-book": ("Appointment",)}
 
 
@@ -40,6 +44,7 @@ class LoadOptions:
 
     base: str = CANONICAL_BASE
     whole: bool = False  # decode every element, for tools that show everything; calls need only what logic reads
+    fetch: Fetch | None = None  # a source of value sets that nobody brought, asked during this load only
 
 
 def load_knowledge(
@@ -54,20 +59,20 @@ def load_knowledge(
     terms = [folder / "terminology" for folder in folders if (folder / "terminology").is_dir()]
     content = read_content(plans, options.base)
     errors = list(content.errors)
-    terminology = _terminology(terms, site, content, options.base, errors)
-    return make_knowledge(content, terminology, options, errors)
+    terminology = _terminology(terms, site, content, options, errors)
+    return make_knowledge(content, terminology, options, errors, _texts(terms, options.base, errors))
 
 
 def knowledge_of(resources: Iterable[Mapping[str, Any]], origin: str = "given") -> Knowledge:
     """The knowledge in parsed FHIR resources, whole: for conformance cases, tools and tests."""
     content = content_of(resources, origin)
     errors = list(content.errors)
-    terminology = _terminology((), (), content, CANONICAL_BASE, errors)
+    terminology = _terminology((), (), content, LoadOptions(), errors)
     return make_knowledge(content, terminology, LoadOptions(whole=True), errors)
 
 
 def _terminology(
-    folders: Sequence[Path], site: Sequence[Path], content: Content, base: str, errors: list[CdsError]
+    folders: Sequence[Path], site: Sequence[Path], content: Content, options: LoadOptions, errors: list[CdsError]
 ) -> Terminology:
     inline = [
         found.resource
@@ -75,7 +80,7 @@ def _terminology(
         if found.type in {"ValueSet", "CodeSystem", "ConceptMap"} and found.url
     ]
     try:
-        return load_terminology(list(folders), site=list(site), inline=inline, base=base)
+        return load_terminology(list(folders), site=list(site), inline=inline, base=options.base, fetch=options.fetch)
     except ErrorGroup as group:
         errors.extend(group.errors)
     except CdsError as error:
@@ -83,8 +88,26 @@ def _terminology(
     return load_terminology([])
 
 
+def _texts(folders: Sequence[Path], base: str, errors: list[CdsError]) -> TextReader | None:
+    """A reader of free text, with the lexicon of the last folder that has one."""
+    lexicons = [folder / "phrases" for folder in folders if (folder / "phrases").is_dir()]
+    if not lexicons:
+        return None
+    try:
+        return TextReader(load_lexicon(lexicons[-1], base))
+    except ErrorGroup as group:
+        errors.extend(group.errors)
+    except CdsError as error:
+        errors.append(error)
+    return None
+
+
 def make_knowledge(
-    content: Content, terminology: Terminology, options: LoadOptions, errors: list[CdsError]
+    content: Content,
+    terminology: Terminology,
+    options: LoadOptions,
+    errors: list[CdsError],
+    texts: TextReader | None = None,
 ) -> Knowledge:
     """Compile `content` against `terminology`; `errors` are those found so far."""
     model = r4()
@@ -102,7 +125,7 @@ def make_knowledge(
     services = make_services(definitions, terminology, options.base, errors)  # again: now the facts are known
     services = {name: _offered(service, reach, model) for name, service in services.items()}
     paths = FhirPaths(model, terminology)
-    structs = _structs(compiled, definitions, services, paths, options)
+    structs = _structs(compiled, definitions, services, paths, options, reads_texts=texts is not None)
     parameters = site_parameters(content.parameters, compiled, model, errors)
     if errors:
         raise ErrorGroup(tuple(errors))
@@ -113,7 +136,7 @@ def make_knowledge(
         facts=facts,
         services=services,
         structs=structs,
-        reading=Reading(Decoder(structs), CodeGroups()),
+        reading=Reading(Decoder(structs), CodeGroups(), texts),
         paths=paths,
         base=options.base,
         site_parameters=parameters,
@@ -219,6 +242,8 @@ def _structs(
     services: Mapping[str, KnownService],
     paths: FhirPaths,
     options: LoadOptions,
+    *,
+    reads_texts: bool,
 ) -> Structs:
     if options.whole:
         return full()
@@ -234,6 +259,9 @@ def _structs(
     if any(service.decides for service in services.values()):
         orders = reads.get("ServiceRequest", frozenset())
         reads["ServiceRequest"] = ALL if orders is ALL else orders | _ORDER_ELEMENTS
+    reports = reads.get("DiagnosticReport")
+    if reads_texts and reports is not None and reports is not ALL:
+        reads["DiagnosticReport"] = reports | _REPORT_ELEMENTS
     return lean(reads)
 
 

@@ -32,4 +32,5 @@ def logic_for(
         unreadable=frozenset(unreadable),
         reads=knowledge.reads,
         facts=knowledge.facts,
+        read_from_text=facts.read_from_text,
     )

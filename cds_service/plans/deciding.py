@@ -101,7 +101,7 @@ def _open_procedure(order: str | None, ordered: OrderedProcedure, knowhow: Knowh
     covering = [{rule.id for rule in knowhow.rules.about(candidate)} for candidate in ordered.candidates]
     common = set.intersection(*covering) if covering else set()
     rules = [rule for rule in knowhow.rules.rules if rule.id in common and not rule.is_check]
-    findings = _findings([rule for rule in rules if not is_text_only(rule)], knowhow, logic, None)
+    findings = _findings([rule for rule in rules if not is_text_only(rule)], knowhow, logic, None, order)
     lists = _lists(findings, policy)
     record = Record(
         status=ASK,
@@ -185,7 +185,7 @@ def _judge(
 ) -> Judgement:
     policy, procedure = knowhow.policy, ordered.procedure
     about = [rule for rule in knowhow.rules.about(procedure) if not rule.is_check and not is_text_only(rule)]
-    findings = _findings(about, knowhow, logic, procedure)
+    findings = _findings(about, knowhow, logic, procedure, order)
     checks = tuple(found for rule in care if rule.covers(procedure) and (found := find_check(rule, logic)))
     group = knowhow.group_for(procedure)
     record = Record(
@@ -320,7 +320,7 @@ def judge_without_order(
 ) -> Judgement:
     """The advice for a call without a rating: reminders, readiness, what is not documented."""
     about = [rule for rule in knowhow.rules.about(None) if not rule.is_check and not is_text_only(rule)]
-    findings = _findings(about, knowhow, logic, None)
+    findings = _findings(about, knowhow, logic, None, order)
     checks = tuple(
         found for rule in care if (procedure is None or rule.covers(procedure)) and (found := find_check(rule, logic))
     )
@@ -342,9 +342,11 @@ def judge_without_order(
     return replace(judgement, record=replace(record, suggested_next=suggested))
 
 
-def _findings(rules: Iterable[Rule], knowhow: Knowhow, logic: Logic, procedure: str | None) -> tuple[Finding, ...]:
+def _findings(
+    rules: Iterable[Rule], knowhow: Knowhow, logic: Logic, procedure: str | None, order: str | None
+) -> tuple[Finding, ...]:
     found = (find(rule, logic, procedure) for rule in rules)
-    return with_text_in_doubt(found, knowhow.policy.alternatives.excluded_by, logic)
+    return with_text_in_doubt(found, knowhow.policy.alternatives.excluded_by, logic, order)
 
 
 def _lists(findings: Iterable[Finding], policy: Policy) -> Mapping[str, tuple[str, ...]]:

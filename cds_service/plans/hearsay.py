@@ -13,12 +13,17 @@ from cds_service.plans.rules import Finding
 from cds_service.proposals.outcomes import FactNeed, cannot_tell
 
 
-def with_text_in_doubt(findings: Iterable[Finding], severity: str, logic: Logic) -> tuple[Finding, ...]:
-    """The findings, but a rule of that severity that rests on texts alone asks for its facts instead of firing."""
-    return tuple(_doubted(finding, severity, logic) for finding in findings)
+def with_text_in_doubt(
+    findings: Iterable[Finding], severity: str, logic: Logic, order: str | None
+) -> tuple[Finding, ...]:
+    """The findings, but a rule of that severity that rests on texts alone asks for its facts instead of firing.
+
+    `order` is the order under decision: every fact looks at its reason, so it counts only where nothing else does.
+    """
+    return tuple(_doubted(finding, severity, logic, order) for finding in findings)
 
 
-def _doubted(finding: Finding, severity: str, logic: Logic) -> Finding:
+def _doubted(finding: Finding, severity: str, logic: Logic, order: str | None) -> Finding:
     if finding.rule.severity != severity or not finding.fires:
         return finding
     read = logic.read_from_text()
@@ -26,7 +31,7 @@ def _doubted(finding: Finding, severity: str, logic: Logic) -> Finding:
         return finding
     grounds = list(_grounds(finding, logic))
     references = {reference for _, found in grounds for reference in found}
-    if not references or not references <= read:
+    if not (references - {order} or references) <= read or not references:
         return finding
     needs = [FactNeed(fact.asked_as[0] if fact.asked_as else fact.id, fact.library, fact.define) for fact, _ in grounds]
     return replace(finding, outcome=cannot_tell(needs, "read from text only"))

@@ -17,3 +17,4 @@ class FactEvidence:
     unit: str | None = None
     library: str = ""
     define: str = ""
+    from_text: bool = False  # one of the resources has its code from free text: evidence of a lower kind

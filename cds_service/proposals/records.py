@@ -84,4 +84,6 @@ def _evidence(entry: FactEvidence) -> dict[str, Any]:
         rendered["from"] = list(entry.references)
     if entry.dated:
         rendered["dated"] = entry.dated
+    if entry.from_text:
+        rendered["readFromText"] = True
     return rendered
