@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cds_service.cards.compose import compose_cards
+from cds_service.cards.compose import KEY_EXTENSION, compose_cards
 from cds_service.errors import CdsError
 from cds_service.facts.facts import Facts
 from cds_service.fhir.references import parse_reference
@@ -76,6 +76,7 @@ class Trace:
     logic: Logic
     judged: tuple[Judged, ...] = ()
     applied: tuple[Applied, ...] = ()
+    namespace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,12 @@ class Decision:
     response: Response
     plans: tuple[str, ...]
     trace: Trace
+
+    @property
+    def said(self) -> frozenset[str]:
+        """The keys of the advice on the cards."""
+        found = (card.extension.get(f"{self.trace.namespace}.{KEY_EXTENSION}") for card in self.response.cards)
+        return frozenset(str(key) for key in found if key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +156,7 @@ class _Call:
     def apply(self, already_said: frozenset[str]) -> Decision:
         applied = apply_plan(self.service.plan, self.subjects, self.logic, self.knowledge.definitions)
         response = self.response(action_proposals(applied), (), (), already_said)
-        trace = Trace(self.service, self.facts, self.logic, applied=(applied,))
+        trace = Trace(self.service, self.facts, self.logic, applied=(applied,), namespace=self.knowledge.namespace)
         return Decision(response, self.plans, trace)
 
     # --- plans that decide
@@ -171,7 +178,8 @@ class _Call:
                 ).proposals()
         records = tuple(one.record for one in judged)
         response = self.response(tuple(proposals), tuple(actions), records, already_said)
-        return Decision(response, self.plans, Trace(self.service, self.facts, self.logic, tuple(judged)))
+        trace = Trace(self.service, self.facts, self.logic, tuple(judged), namespace=self.knowledge.namespace)
+        return Decision(response, self.plans, trace)
 
     def active(self, deciding: Deciding) -> Knowhow:
         """What counts for this patient: a gathered plan whose condition is false is left out."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Literal, cast
 
 from cds_service.cards.templates import fill_detail, fill_summary
-from cds_service.hooks.cards import Action, Card, CardOrigin, Coding, Link, Source, Suggestion
+from cds_service.hooks.cards import Action, Card, CardOrigin, Coding, InvalidCard, Link, Source, Suggestion
 from cds_service.hooks.identifiers import derive_uuid
 from cds_service.proposals.proposals import Proposal, ProposedAction
 
@@ -30,7 +31,12 @@ def compose_cards(
         key = decision_key(proposal)
         if key in already_said:
             continue
-        card = _compose(proposal, key, derive_uuid(call_id, "card", number, key), namespace, language)
+        uuid = derive_uuid(call_id, "card", number, key)
+        try:
+            card = _compose(proposal, key, uuid, namespace, language)
+        except InvalidCard:
+            # Content that no card may carry (an address that is none, say): the advice is given without its trimmings.
+            card = _plain(proposal, key, uuid, namespace)
         if card is not None:
             cards.append(card)
     return tuple(cards)
@@ -38,7 +44,7 @@ def compose_cards(
 
 def decision_key(proposal: Proposal) -> str:
     """The same for the same advice on the same order, whatever the call."""
-    parts = (proposal.template.id, proposal.order or "", proposal.indicator, *proposal.content)
+    parts = (proposal.template.about, proposal.order or "", proposal.indicator, *proposal.content)
     return blake2b("\x1f".join(parts).encode(), digest_size=12).hexdigest()
 
 
@@ -78,6 +84,21 @@ def _compose(proposal: Proposal, key: str, uuid: str, namespace: str, language: 
         ),
         associated=(proposal.order,) if proposal.order else (),
         extension={f"{namespace}.{KEY_EXTENSION}": key, **proposal.extension},
+        origin=CardOrigin(proposal.plan, proposal.action),
+    )
+
+
+def _plain(proposal: Proposal, key: str, uuid: str, namespace: str) -> Card:
+    bare = replace(proposal, source_url=None, topic={}, suggestions=(), links=(), override_reasons=())
+    summary = fill_summary(proposal.template.summary, proposal.values) or "Advice that could not be shown in full"
+    return Card(
+        uuid=uuid,
+        summary=summary,
+        indicator=cast(Literal["info", "warning", "critical"], proposal.indicator),
+        source=Source(bare.source_label.strip() or "CDS"),
+        detail=fill_detail(proposal.template.detail, proposal.values),
+        associated=(proposal.order,) if proposal.order else (),
+        extension={f"{namespace}.{KEY_EXTENSION}": key},
         origin=CardOrigin(proposal.plan, proposal.action),
     )
 

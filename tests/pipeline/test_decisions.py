@@ -210,3 +210,17 @@ def test_another_call_has_the_same_advice_under_other_uuids() -> None:
     key = "example.cds-service.decision-key"
     assert [c["extension"][key] for c in first["cards"]] == [c["extension"][key] for c in second["cards"]]
     assert {c["uuid"] for c in first["cards"]}.isdisjoint({c["uuid"] for c in second["cards"]})
+
+
+def test_what_another_hook_of_the_chain_has_said_is_not_said_again() -> None:
+    from cds_service.patient_data.sources import Sources
+    from cds_service.pipeline import decide
+    from tests.pipeline.calls import content
+
+    first = decided(request("order-sign", facts(**FRESH), [order("mri-spine-wwo", "L1")]))
+    assert len(first.said) == len(first.response.cards) == 1
+    service = content().services["vcf-order-sign"]
+    again = request("order-sign", facts(**FRESH), [order("mri-spine-wwo", "L1")])
+    assert decide(again, service, content(), Sources(), already_said=first.said).response.cards == ()
+    changed = request("order-sign", facts(**{**FRESH, "malignancy_history": True}), [order("mri-spine-wwo", "L1")])
+    assert decide(changed, service, content(), Sources(), already_said=first.said).response.cards
