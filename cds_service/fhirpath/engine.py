@@ -30,7 +30,7 @@ from cds_service.values.failures import ValueOutOfRange
 
 _NOTHING = Environment()
 _TOO_DEEP = "This expression is nested too deeply to be compiled."
-Evaluate = Callable[[Any, Environment], Sequence[Any]]
+Evaluate = Callable[[Any, Environment], list[Any]]
 
 
 class Compiled:
@@ -60,20 +60,29 @@ class Compiled:
         try:
             return self._evaluate(focus, environment)
         except AttributeError as error:
-            found = getattr(focus, "fhir_type", type(focus).__name__)
-            if self.context_type is None or r4().is_subtype(found, self.context_type):
-                raise
-            raise FhirPathEvaluationError(
-                f"An expression about {self.context_type} was evaluated on {found}.", remedy="Give it its own context."
-            ) from error
+            self._explain(focus, error)
+            raise
+
+    def _explain(self, focus: Any, error: AttributeError) -> None:
+        """Raises an error in words if the focus is not what the expression is about."""
+        found = getattr(focus, "fhir_type", type(focus).__name__)
+        if self.context_type is None or r4().is_subtype(found, self.context_type):
+            return
+        raise FhirPathEvaluationError(
+            f"An expression about {self.context_type} was evaluated on {found}.", remedy="Give it its own context."
+        ) from error
 
     def evaluate(self, focus: Any, environment: Environment = _NOTHING) -> list[Any]:
         """The values of the result: structures, System values, and FHIR primitives as JSON has them.
 
         A primitive without a value (but with extensions) is left out.
         """
-        result = self.items(focus, environment)
-        return items.unboxed(result) if self._may_be_boxed else list(result)
+        try:
+            result = self._evaluate(focus, environment)
+        except AttributeError as error:
+            self._explain(focus, error)
+            raise
+        return items.unboxed(result) if self._may_be_boxed else result
 
     def typed(self, focus: Any, environment: Environment = _NOTHING) -> list[tuple[str, Any]]:
         """The values of the result, each with the name of its type (`System.Integer`, `code`, `HumanName`)."""
@@ -136,7 +145,10 @@ def compile_fhirpath(
     except RecursionError:
         raise FhirPathSemanticError(_TOO_DEEP, where=node.span, remedy="Divide it.") from None
     operators.read_whole(compiler, result.shape.types)
-    compiler.writer.line(f"return {compiler.as_list(result)}")
+    text = f"list({result.text})"
+    if not result.shape.many:
+        text = f"[] if {result.text} is None else [{result.text}]" if result.nullable else f"[{result.text}]"
+    compiler.writer.line(f"return {text}")
     return _assemble(text, context_type, compiler, result)
 
 

@@ -129,6 +129,11 @@ def _null_guard(*codes: Code) -> str:
     return f"None if {checks} else " if checks else ""
 
 
+def _same_precision(left: Code, right: Code, fast: str, slow: str) -> str:
+    """What can be said of two dates at once if they are equally precise."""
+    return f"({fast}) if {left.text}.precision is {right.text}.precision else {slow}"
+
+
 def _named(compiler: Compiler, code: Code) -> Code:
     """The code with a text that may be repeated."""
     if code.nullable and not code.text.isidentifier():
@@ -191,7 +196,10 @@ def _compile_order(compiler: Compiler, node: nodes.Binary, scope: Scope) -> Code
         return Code(text, one(BOOLEAN), left.nullable or right.nullable)
     if left.shape.single_type in _DATES and right.shape.single_type in _DATES:
         compare = compiler.writer.function(dates.compare_combined)
-        order = compiler.writer.let(f"{_null_guard(left, right)}{compare}({left.text}, {right.text})")
+        text = f"{compare}({left.text}, {right.text})"
+        if left.shape.single_type == right.shape.single_type == DATE:
+            text = _same_precision(left, right, f"{left.text}.days - {right.text}.days", text)
+        order = compiler.writer.let(f"{_null_guard(left, right)}{text}")
         return Code(f"(None if {order} is None else {order} {node.operator} 0)", one(BOOLEAN))
     function = compiler.writer.function(comparing.ORDER[node.operator])
     return Code(compiler.writer.let(f"{function}({left.text}, {right.text})"), one(BOOLEAN))

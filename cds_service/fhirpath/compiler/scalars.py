@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -43,6 +43,7 @@ _CLASSES: dict[str, type] = {
 }
 _NUMBER = frozenset((INTEGER, DECIMAL, LONG))
 _TEXT, _WHOLE, _ANY = frozenset((STRING,)), frozenset((INTEGER,)), frozenset(_CLASSES)
+_TRUTH = frozenset((BOOLEAN,))
 _MEASURE = _NUMBER | {QUANTITY}
 _MOMENT = frozenset((DATE, DATETIME))
 
@@ -60,6 +61,7 @@ class Scalar:
     arguments: tuple[frozenset[str], ...] = ()
     optional: int = 0
     many: bool = False
+    inline: str = ""  # Python for arguments that are certainly there and of these types
 
 
 _SCALARS: dict[str, Scalar] = {
@@ -67,16 +69,16 @@ _SCALARS: dict[str, Scalar] = {
     "indexOf": Scalar(_TEXT, _WHOLE, strings.index_of, (_TEXT,)),
     "lastIndexOf": Scalar(_TEXT, _WHOLE, strings.last_index_of, (_TEXT,)),
     "substring": Scalar(_TEXT, _TEXT, strings.fhirpath_substring, (_WHOLE, _WHOLE), optional=1),
-    "startsWith": Scalar(_TEXT, frozenset((BOOLEAN,)), strings.starts_with, (_TEXT,)),
-    "endsWith": Scalar(_TEXT, frozenset((BOOLEAN,)), strings.ends_with, (_TEXT,)),
-    "contains": Scalar(_TEXT, frozenset((BOOLEAN,)), strings.contains_text, (_TEXT,)),
-    "upper": Scalar(_TEXT, _TEXT, strings.upper),
-    "lower": Scalar(_TEXT, _TEXT, strings.lower),
+    "startsWith": Scalar(_TEXT, _TRUTH, strings.starts_with, (_TEXT,), inline="{0}.startswith({1})"),
+    "endsWith": Scalar(_TEXT, _TRUTH, strings.ends_with, (_TEXT,), inline="{0}.endswith({1})"),
+    "contains": Scalar(_TEXT, _TRUTH, strings.contains_text, (_TEXT,), inline="{1} in {0}"),
+    "upper": Scalar(_TEXT, _TEXT, strings.upper, inline="{0}.upper()"),
+    "lower": Scalar(_TEXT, _TEXT, strings.lower, inline="{0}.lower()"),
     "replace": Scalar(_TEXT, _TEXT, strings.replace, (_TEXT, _TEXT)),
     "matches": Scalar(_TEXT, frozenset((BOOLEAN,)), texts.matches, (_TEXT, _TEXT), optional=1),
     "matchesFull": Scalar(_TEXT, frozenset((BOOLEAN,)), texts.matches_full, (_TEXT, _TEXT), optional=1),
     "replaceMatches": Scalar(_TEXT, _TEXT, texts.replace_matches, (_TEXT, _TEXT, _TEXT), optional=1),
-    "length": Scalar(_TEXT, _WHOLE, strings.length),
+    "length": Scalar(_TEXT, _WHOLE, strings.length, inline="len({0})"),
     "toChars": Scalar(_TEXT, _TEXT, strings.to_chars, many=True),
     "encode": Scalar(_TEXT, _TEXT, strings.encode, (_TEXT,)),
     "decode": Scalar(_TEXT, _TEXT, strings.decode, (_TEXT,)),
@@ -175,6 +177,19 @@ def argument(compiler: Compiler, code: Code, wanted: frozenset[str], what: str, 
     return Code(compiler.writer.let(f"{expect}({code.text}, {classes}, {what!r})"), Shape(types), code.nullable)
 
 
+def _inlined(compiler: Compiler, scalar: Scalar, given: list[Code]) -> Code:
+    """The function written out, behind a look at what may be missing."""
+    named = [
+        code if code.text.isidentifier() or not code.nullable else replace(code, text=compiler.writer.let(code.text))
+        for code in given
+    ]
+    missing = " or ".join(f"{code.text} is None" for code in named if code.nullable)
+    text = scalar.inline.format(*(code.text for code in named))
+    if missing:
+        text = f"None if {missing} else {text}"
+    return Code(compiler.writer.let(text), Shape(scalar.gives), nullable=bool(missing))
+
+
 def _compile(scalar: Scalar) -> Callable[[Compiler, nodes.Call, Scope], Code]:
     def compile_(compiler: Compiler, call: nodes.Call, scope: Scope) -> Code:
         what = f"{call.name}()"
@@ -185,6 +200,8 @@ def _compile(scalar: Scalar) -> Callable[[Compiler, nodes.Call, Scope], Code]:
         for node, wanted in zip(call.arguments, scalar.arguments, strict=False):
             code = compiler.compile(node, scope.branch(), values=True)
             given.append(argument(compiler, code, wanted, f"An argument of {what}", node.span))
+        if scalar.inline and all(code.shape.types == _TEXT for code in given):
+            return _inlined(compiler, scalar, given)
         inner = ", ".join(code.text for code in given)
         function = compiler.writer.function(scalar.function)
         gives: Types = scalar.gives
