@@ -13,6 +13,7 @@ from cds_service.cql.emission.program import Functions
 from cds_service.cql.entries import DefinitionEntry, ParameterEntry
 from cds_service.cql.explain.reach import Declared, Reach
 from cds_service.cql.explain.requirements import DataRequirement, DataUse
+from cds_service.cql.runtime.outputs import is_shaped
 from cds_service.cql.runtime.vocabularies import Members
 from cds_service.cql.semantic_errors import UnknownName, UnknownValueSetUse, meant
 from cds_service.cql.static_types import Typed
@@ -53,6 +54,16 @@ class Parameter:
     span: Span
 
 
+@dataclass(frozen=True, slots=True)
+class Handle:
+    """A definition ready to be asked: its place in memory, its function, and whether its values need plain form."""
+
+    entry: DefinitionEntry
+    slot: int
+    function: Callable[[Any], Any]
+    shaped: bool
+
+
 class CompiledLibraries:
     """Libraries that hold: typed, checked, and with a Python function for every definition that is asked for."""
 
@@ -72,6 +83,7 @@ class CompiledLibraries:
         }
         self.reach = Reach(program)
         self.data = DataUse(self.reach, program.relations)
+        self._handles: dict[tuple[str, str], Handle] = {}
         self._parts: dict[object, Callable[[Any], Any]] = {}
 
     @property
@@ -87,6 +99,16 @@ class CompiledLibraries:
         """The libraries that a library includes."""
         found = (entry.library for entry in self.program.libraries[library].includes())
         return tuple(name for name in found if name is not None)
+
+    def handle(self, library: str, name: str) -> Handle:
+        """How the value of a definition is asked for; made once for each."""
+        found = self._handles.get((library, name))
+        if found is None:
+            entry = self.entry(library, name)
+            function = self.functions.definition(entry)
+            found = Handle(entry, entry.slot, function, is_shaped(entry.type, self.program.relations))
+            self._handles[library, name] = found
+        return found
 
     def entry(self, library: str, name: str) -> DefinitionEntry:
         """The entry of a definition; an error with what was probably meant where there is none."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from cds_service.cql.compile import CompiledLibraries
+from cds_service.cql.compile import CompiledLibraries, Handle
 from cds_service.cql.compiler.program import EXPRESSIONS
 from cds_service.cql.entries import DefinitionEntry
 from cds_service.cql.explain.evidence import Evidence, frames_below, known_values, resources_of, searches_of
@@ -56,34 +56,36 @@ class Evaluation:
         self._base = base
         self._offset: int | None = base._offset if base is not None else None
         self._traced: TracedRun | None = None
-        self._inherited: dict[int, Any] = {**(base.all_overrides if base is not None else {}), **self._overrides}
-
-    @property
-    def all_overrides(self) -> dict[int, Any]:
-        """Everything that is bound or assumed here, with what the evaluations below it bound."""
-        return self._inherited
 
     def value(self, library: str, name: str) -> Any:
         """The value of a definition, as plain values; raises an EvaluationError when the logic failed."""
-        return plain(self.raw(library, name), self._entry(library, name).type)
+        handle = self.compiled.handle(library, name)
+        value = self.run.memory[handle.slot]
+        if value is UNSET or value.__class__ is Failed:
+            value = self._ask(handle)
+        return plain(value, handle.entry.type) if handle.shaped else value
 
     def raw(self, library: str, name: str) -> Any:
         """The value as the engine has it: bare FHIR values may still carry the name of their type."""
-        entry = self._entry(library, name)
-        value = self.run.memory[entry.slot]
-        if value is not UNSET and value.__class__ is not Failed:
-            return value
-        function = self.compiled.functions.definition(entry)
+        handle = self.compiled.handle(library, name)
+        value = self.run.memory[handle.slot]
+        return self._ask(handle) if value is UNSET or value.__class__ is Failed else value
+
+    def _ask(self, handle: Handle) -> Any:
+        if self._offset is None:
+            self._offset = self.run.now().offset or 0
         try:
-            if value.__class__ is Failed:
-                raise value.error
-            with self._at_offset():
-                return function(self.run)
+            if self._offset:
+                with dates.evaluated_at(self._offset):
+                    return handle.function(self.run)
+            return handle.function(self.run)
         except EvaluationError:
             raise
         except (ArithmeticError, RecursionError, TypeError, AttributeError, ValueError) as error:
+            entry = handle.entry
             raise EvaluationFailed(
-                f'{library}."{name}" could not be evaluated ({type(error).__name__}).', where=entry.node.name_span
+                f'{entry.library}."{entry.name}" could not be evaluated ({type(error).__name__}).',
+                where=entry.node.name_span,
             ) from error
 
     def _at_offset(self) -> AbstractContextManager[object]:

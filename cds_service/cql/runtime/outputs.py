@@ -28,6 +28,7 @@ from cds_service.cql.static_types import (
     TupleOf,
     Type,
 )
+from cds_service.cql.type_relations import Relations
 from cds_service.errors import EvaluationError
 from cds_service.values import date_texts
 from cds_service.values.longs import Long
@@ -39,6 +40,17 @@ _READERS = {
     "instant": date_texts.parse_datetime,
     "time": date_texts.parse_time,
 }
+
+
+def is_shaped(kind: Type | None, relations: Relations) -> bool:
+    """Whether values of a type may hold bare FHIR values that have to be read before they are handed out."""
+    if isinstance(kind, ListOf):
+        return is_shaped(kind.element, relations)
+    if isinstance(kind, TupleOf):
+        return any(is_shaped(inner, relations) for _, inner in kind.elements)
+    if isinstance(kind, Named) and kind.namespace == "FHIR":
+        return relations.is_primitive(kind)
+    return isinstance(kind, ChoiceOf) or kind in (ANY, NULL, None)
 
 
 def plain(value: Any, kind: Type | None) -> Any:
