@@ -53,6 +53,8 @@ class TextEvidence(Protocol):
     @property
     def report_weeks(self) -> int: ...
     @property
+    def resource_types(self) -> frozenset[str]: ...
+    @property
     def level_system(self) -> str: ...
     def codings(self, resource_type: str, text: str) -> Iterable[tuple[str, str]]: ...
     def findings(self, text: str) -> Iterable[FoundInText]: ...
@@ -61,22 +63,30 @@ class TextEvidence(Protocol):
 def derive_codings(resources: Sequence[Struct], derive: DeriveCodings, coding_type: type[Struct]) -> list[Struct]:
     """Put derived codings into concepts that have only text; the resources that got some."""
     marked: list[Struct] = []
+    places: dict[str, list[tuple[str, str]]] = {}
     for resource in resources:
         fhir_type: str = resource.fhir_type  # type: ignore[attr-defined]
+        if fhir_type not in places:
+            places[fhir_type] = _places(fhir_type)
         changed = False
-        path = r4().type(fhir_type).primary_code_path
-        if path is not None and "." not in path:
-            for attribute in attributes_at(fhir_type, path):
-                changed = _fill_all(getattr(resource, attribute, None), fhir_type, derive, coding_type) or changed
-        reason = _LIKE_A_PROBLEM.get(fhir_type)
-        if reason is not None:
-            changed = _fill_all(getattr(resource, reason, None), "Condition", derive, coding_type) or changed
+        for attribute, read_as in places[fhir_type]:
+            changed = _fill_all(getattr(resource, attribute, None), read_as, derive, coding_type) or changed
         if changed:
             marked.append(resource)
     return marked
 
 
+def _places(fhir_type: str) -> list[tuple[str, str]]:
+    """Where resources of a type have texts that stand for codes, and like which type's they are read."""
+    path = r4().type(fhir_type).primary_code_path
+    attributes = attributes_at(fhir_type, path) if path is not None and "." not in path else ()
+    reason = _LIKE_A_PROBLEM.get(fhir_type)
+    return [*((attribute, fhir_type) for attribute in attributes), *([(reason, "Condition")] if reason else [])]
+
+
 def _fill_all(value: Any, fhir_type: str, derive: DeriveCodings, coding_type: type[Struct]) -> bool:
+    if value is None:
+        return False
     changed = False
     for concept in value if isinstance(value, list) else (value,):
         changed = _fill(concept, fhir_type, derive, coding_type) or changed

@@ -107,7 +107,9 @@ class Facts:
         if self._derive is not None:
             # A draft is looked at by itself, without a retrieve: what its texts say has to be there from the start.
             coding = full().struct_for("Coding")
-            for drafts in self._context_types.values():
+            for name, drafts in self._context_types.items():
+                if not self._reads_texts_of(name):
+                    continue
                 self._derived.update((id(one), one) for one in derive_codings(drafts, self._derive, coding))
         patients: Sequence[Any] = self._by_type.get("Patient", ())
         self.patient: Any = patients[0] if len(patients) == 1 or (patients and patient_id is not None) else None
@@ -175,13 +177,16 @@ class Facts:
             drafts = {resource.id for resource in context} - {None}  # type: ignore[attr-defined]
             found = _in_order([resource for resource in stored if resource.id not in drafts] if drafts else stored)  # type: ignore[attr-defined]
             found += context
-            if self._derive is not None:
+            if self._derive is not None and self._reads_texts_of(type_name):
                 coding = full().struct_for("Coding")
                 self._derived.update((id(one), one) for one in derive_codings(found, self._derive, coding))
             if self._texts is not None:
                 found = self._with_texts(type_name, found, self._texts)
             self._ready[type_name] = found
         return found
+
+    def _reads_texts_of(self, type_name: str) -> bool:
+        return self._texts is None or type_name in self._texts.resource_types
 
     def _with_texts(self, type_name: str, found: list[Struct], texts: TextEvidence) -> list[Struct]:
         """What reports say in words, as codes of theirs and as observations after those that were recorded."""

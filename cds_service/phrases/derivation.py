@@ -38,11 +38,17 @@ class TextReader:
     def __init__(self, lexicon: Lexicon) -> None:
         self._lexicon = lexicon
         self._matcher = PhraseMatcher(lexicon)
+        self._types = frozenset(lexicon.kinds)
 
     @property
     def report_weeks(self) -> int:
         """How old a report may be for its words to count."""
         return self._lexicon.report_weeks
+
+    @property
+    def resource_types(self) -> frozenset[str]:
+        """The types whose main text may stand for a code."""
+        return self._types
 
     @property
     def level_system(self) -> str:

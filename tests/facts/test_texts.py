@@ -36,6 +36,7 @@ class Texts:
     """Says what it is told, whatever the text."""
 
     report_weeks = 13
+    resource_types = frozenset({"ServiceRequest"})
     level_system = "urn:levels"
 
     def __init__(self, *found: Found) -> None:
