@@ -283,6 +283,9 @@ def _translate(call: Call) -> Answer:
             match for one in codings for match in ask(str(one.system), one.code, target, url=url, source=source)
         )
     )
+    wanted_set = inputs.text("target")
+    if wanted_set is not None:
+        matches = tuple(match for match in matches if _leads_to(at_hand, match, wanted_set))
     hit = any(match.is_match for match in matches)
     message = None if hit else "The code is known and has no match." if matches else "No map knows this code."
     return parameters(
@@ -290,6 +293,14 @@ def _translate(call: Call) -> Answer:
         part("message", "String", message),
         *(_match(at_hand, match) for match in matches),
     )
+
+
+def _leads_to(terminology: Terminology, match: Match, value_set: str) -> bool:
+    """Whether the map of a match is made for the target value set."""
+    for artifact in terminology.find("ConceptMap", url=match.map_url):
+        if value_set in (artifact.resource.get("targetUri"), artifact.resource.get("targetCanonical")):
+            return True
+    return False
 
 
 def _match(terminology: Terminology, match: Match) -> Answer:

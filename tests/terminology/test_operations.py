@@ -161,6 +161,13 @@ def test_translate() -> None:
     assert values(answer)["result"] is True
 
 
+def test_translate_to_a_value_set() -> None:
+    target = f"{OURS}/ValueSet/spine-region"
+    _, answer = get("ConceptMap/$translate", system=CPT, code="72148", target=target)
+    (match,) = [one["part"] for one in answer["parameter"] if one["name"] == "match"]
+    assert match[1]["valueCoding"]["code"] == "lumbar"
+
+
 def test_a_code_that_is_known_and_has_no_match() -> None:
     _, answer = get("ConceptMap/$translate", system=CPT, code="78300", targetsystem=PROCEDURES)
     assert values(answer) == {"result": False, "message": "The code is known and has no match."}

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+import responses
 
 from cds_service.errors import ErrorGroup
 from cds_service.terminology.artifacts import Artifact
-from cds_service.terminology.failures import UnknownValueSet, UnreadableArtifact
+from cds_service.terminology.failures import TerminologyServerFailed, UnknownValueSet, UnreadableArtifact
 from cds_service.terminology.loading import load_terminology
-from cds_service.terminology.remote import RemoteValueSets
+from cds_service.terminology.remote import RemoteValueSets, http_get
 from tests.terminology.artifacts import (
     CONTENT,
     CPT,
@@ -179,6 +181,26 @@ def test_a_part_of_an_answer_is_no_answer(tmp_path: Path) -> None:
     with pytest.raises(UnreadableArtifact, match="1 of 500"):
         fetch(f"{SITE}/ValueSet/far", None)
     assert not list(tmp_path.iterdir())
+
+
+@responses.activate
+def test_a_terminology_server_over_http() -> None:
+    base = "https://tx.example/ValueSet/$expand"
+    responses.get(base, json={"resourceType": "ValueSet", "expansion": {"contains": []}})
+    responses.get(base, status=404)
+    responses.get(base, status=500)
+    responses.get(base, body=requests.ConnectionError("no route"))
+    responses.get(base, body="<html>")
+    fetch = RemoteValueSets("https://tx.example", None, http_get(1.0))
+    found = fetch("urn:a", None)
+    assert found is not None
+    assert found.url == "urn:a"
+    assert fetch("urn:a", "2") is None
+    for what in ("status 500", "could not be read"):
+        with pytest.raises(TerminologyServerFailed, match=what):
+            fetch("urn:a", None)
+    with pytest.raises(UnreadableArtifact, match="no JSON"):
+        fetch("urn:a", None)
 
 
 def test_resources_given_with_a_plan_join_a_copy() -> None:
