@@ -1,4 +1,4 @@
-"""A threshold, a rating, a sentence, a rule change in a copy of the content, and the card with them; no Python is touched."""
+"""A threshold, a rating, a sentence, a rule change in a copy of the content, and the card with them, without any Python."""
 
 from __future__ import annotations
 
