@@ -188,9 +188,9 @@ class Definitions:
                 self._groups[id(group.action)] = group
         elif resource.get("resourceType") == "ActivityDefinition":
             place = str(resource.get("id") or keys[0])
-            values = dynamic_values_of(resource, library, self.has_definition, place)
+            activity = Activity(resource, dynamic_values_of(resource, library, self.has_definition, place))
             for key in keys:
-                self._activities[key] = Activity(resource, values)
+                self._activities[key] = activity
 
     def _primary(self, resource: Mapping[str, Any]) -> str | None:
         for canonical in listed(resource.get("library")):

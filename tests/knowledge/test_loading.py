@@ -1,0 +1,180 @@
+"""Content loads whole or not at all, tolerates what real content does, and says everything that is wrong at once."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cds_service.errors import ErrorGroup
+from cds_service.knowledge.knowledge import Knowledge
+from cds_service.knowledge.loading import LoadOptions, knowledge_of, load_knowledge
+from cds_service.knowledge.reading import content_of, read_content
+from cds_service.knowledge.tolerance import mended
+from tests.plans.applying import BASE, activity, cql, library, plan, when
+
+HOOKED = {"title": "T", "trigger": [{"type": "named-event", "name": "patient-view"}], "condition": [when("Is woman")]}
+PLAN_YAML = """
+resourceType: PlanDefinition
+id: small
+url: https://cds-service.example/fhir/PlanDefinition/small
+version: 1.0.0
+status: active
+library: [https://cds-service.example/fhir/Library/Small]
+action:
+- id: a
+  title: Old enough
+  trigger: [{type: named-event, name: patient-view}]
+  when: Old enough
+  source: [{id: X, section: "1"}]
+  cds: {indicator: warning}
+"""
+SMALL_CQL = """library Small version '1.0.0'
+using FHIR version '4.0.1'
+parameter "Age from" Integer default 65
+context Patient
+define "Old enough": AgeInYears() >= "Age from"
+"""
+
+
+def folder(path: Path, **files: str) -> Path:
+    """A content folder with these files in `plandefinitions/small`."""
+    home = path / "plandefinitions" / "small"
+    home.mkdir(parents=True)
+    for name, text in files.items():
+        (home / name.replace("__", ".")).write_text(text, encoding="utf-8")
+    return path
+
+
+def small(path: Path, **changed: str) -> Knowledge:
+    return load_knowledge([folder(path, **{"plan__yaml": PLAN_YAML, "logic__cql": SMALL_CQL, **changed})])
+
+
+def test_a_folder_with_a_plan_and_a_cql_file_is_a_service(tmp_path: Path) -> None:
+    service = small(tmp_path).services["small"]
+    assert (service.hook, service.plan.canonical) == (
+        "patient-view",
+        "https://cds-service.example/fhir/PlanDefinition/small|1.0.0",
+    )
+    assert [need.template for need in service.needs] == ["Patient/{{context.patientId}}"]
+
+
+def test_shorthands_become_plain_fhir(tmp_path: Path) -> None:
+    action = small(tmp_path).definitions.find("PlanDefinition", _id="small")[0]["action"][0]
+    assert action["condition"][0]["expression"] == {"language": "text/cql-identifier", "expression": "Old enough"}
+    assert action["documentation"] == [{"type": "citation", "label": "X", "display": "1"}]
+    assert action["extension"] == [
+        {"url": "https://cds-service.example/fhir/StructureDefinition/indicator", "valueString": "warning"}
+    ]
+    assert not {"when", "cds", "source"} & set(action)
+
+
+def test_a_site_puts_its_own_base_and_thresholds(tmp_path: Path) -> None:
+    home = folder(tmp_path, plan__yaml=PLAN_YAML, logic__cql=SMALL_CQL, parameters__yaml="Small.Age from: 80")
+    knowledge = load_knowledge([home], options=LoadOptions(base="https://hospital.example.org/fhir"))
+    assert knowledge.services["small"].plan.url == "https://hospital.example.org/fhir/PlanDefinition/small"
+    assert knowledge.namespace == "org.example.hospital"
+    assert knowledge.site_parameters == {("Small", "Age from"): 80}
+
+
+def test_everything_that_is_wrong_is_told_together(tmp_path: Path) -> None:
+    with pytest.raises(ErrorGroup) as failure:
+        small(
+            tmp_path,
+            logic__cql=SMALL_CQL + '\ndefine "Bad": 1 + true\ndefine "Worse": Nothing\n',
+            plan__yaml=PLAN_YAML.replace("when: Old enough", "when: Young enough"),
+            broken__json="{",
+            parameters__yaml="Small.Nonsense: 1",
+        )
+    text = str(failure.value)
+    for wanted in ("Young enough", "broken.json", "logic.cql", "Nothing"):
+        assert wanted in text
+    assert len(failure.value.errors) >= 4
+
+
+def test_real_content_is_tolerated() -> None:
+    resource = mended(
+        {
+            "resourceType": "PlanDefinition",
+            "id": "PlanDefinition/x",
+            "action": {"title": "T", "condition": {"kind": "applicability", "fhir_comments": ["x"]}},
+            "title": ["T"],
+        }
+    )
+    assert resource["id"] == "x"
+    assert resource["title"] == "T"
+    assert resource["action"][0]["condition"] == [{"kind": "applicability"}]
+
+
+def test_a_library_without_url_or_version_is_found_by_its_name() -> None:
+    bare = {name: value for name, value in library().items() if name not in {"url", "id"}}
+    knowledge = knowledge_of([bare, plan({"title": "T", "condition": [when("Yes")]})])
+    assert knowledge.compiled.libraries == ("Logic",)
+
+
+def test_the_newer_of_two_versions_counts() -> None:
+    older, newer = library("library L version '1.2'\ndefine A: 1"), library("library L version '1.10'\ndefine A: 2")
+    assert content_of([newer, older]).libraries["L"].version == "1.10"
+    assert content_of([older, newer]).libraries["L"].version == "1.10"
+
+
+def test_a_fhir_package_is_read(tmp_path: Path) -> None:
+    package = tmp_path / "guide.tgz"
+    with tarfile.open(package, "w:gz") as archive:
+        for name, resource in {"PlanDefinition-plan": plan(HOOKED), "Library-Logic": library()}.items():
+            body = json.dumps(resource).encode()
+            entry = tarfile.TarInfo(f"package/{name}.json")
+            entry.size = len(body)
+            archive.addfile(entry, io.BytesIO(body))
+    content = read_content([package])
+    assert sorted(found.type for found in content.resources) == ["Library", "PlanDefinition"]
+    assert not content.errors
+
+
+def test_every_named_event_of_any_action_makes_a_service() -> None:
+    def trigger(hook: str) -> list[dict[str, str]]:
+        return [{"type": "named-event", "name": hook}]
+
+    inner = {"title": "I", "trigger": trigger("order-sign")}
+    two = plan({"title": "T", "trigger": trigger("patient-view"), "action": [inner]})
+    assert {s.id: s.hook for s in knowledge_of([library(), two]).services.values()} == {
+        "plan-patient-view": "patient-view",
+        "plan-order-sign": "order-sign",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "templates"),
+    [
+        ("[Observation]", {"Observation?patient="}),
+        ("[MedicationRequest] union [Condition]", {"MedicationRequest?patient=", "Condition?patient="}),
+        ("[Coverage]", {"Coverage?patient="}),
+    ],
+)
+def test_prefetch_asks_for_what_the_logic_retrieves(text: str, templates: set[str]) -> None:
+    head = "library Logic\nusing FHIR version '4.0.1'\ncontext Patient\n"
+    logic = f'{head}define "Is woman": exists ({text})\ndefine Unused: [Procedure]'
+    service = knowledge_of([library(logic), plan(HOOKED)]).services["plan"]
+    token = "{{context.patientId}}"
+    assert {need.template for need in service.needs} == {f"Patient/{token}", *(f"{each}{token}" for each in templates)}
+
+
+def test_nothing_at_all_is_content_too(tmp_path: Path) -> None:
+    assert load_knowledge([tmp_path]).services == {}
+
+
+def test_an_unknown_kind_of_decision_is_refused() -> None:
+    decides = {"url": "https://cds-service.example/fhir/StructureDefinition/decides", "valueString": "weather"}
+    with pytest.raises(ErrorGroup, match="weather"):
+        knowledge_of([library(), plan(HOOKED, extension=[decides])])
+
+
+def test_activities_and_plans_share_their_libraries() -> None:
+    dynamic: list[Any] = [{"path": "description", "expression": cql("Text")}]
+    ordered = {"title": "T", "definitionCanonical": f"{BASE}/ActivityDefinition/activity"}
+    knowledge = knowledge_of([library(), plan(ordered), activity("Task", dynamicValue=dynamic)])
+    assert len(knowledge.definitions.activities) == 1

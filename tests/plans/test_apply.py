@@ -1,0 +1,221 @@
+"""$apply: outcomes of actions, what is carried over, requests of every kind, dynamic values, nesting, forms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cds_service.errors import ErrorGroup
+from cds_service.plans.activities import KINDS
+from cds_service.plans.rendering import all_resources, bundle, care_plan, request_group
+from cds_service.proposals.outcomes import State
+from tests.plans.applying import BASE, activity, applied, cql, plan, when
+
+
+def given(language: str, expression: str) -> dict[str, Any]:
+    return {"kind": "applicability", "expression": {"language": language, "expression": expression}}
+
+
+def outcome(*conditions: Any) -> Any:
+    return applied(plan({"title": "T", "condition": list(conditions)})).actions[0].outcome
+
+
+@pytest.mark.parametrize(
+    ("conditions", "state"),
+    [
+        ((), State.APPLIES),
+        ((when("Yes"),), State.APPLIES),
+        ((when("No"),), State.DOES_NOT_APPLY),
+        ((when("Unknown"),), State.CANNOT_TELL),
+        ((when("Broken"),), State.FAILED),
+        ((when("Yes"), when("No")), State.DOES_NOT_APPLY),  # all of them have to hold
+        ((when("Unknown"), when("No")), State.DOES_NOT_APPLY),
+        ((when("Unknown"), when("Yes")), State.CANNOT_TELL),
+        ((when("Broken"), when("Unknown")), State.FAILED),
+        ((when("No", "start"),), State.APPLIES),  # start and stop are for whoever carries the plan out
+        ((when("Text"),), State.FAILED),  # a text is no answer
+        ((given("text/cql", '"Yes"'),), State.APPLIES),
+        ((given("text/cql", "Logic.\"No\""),), State.DOES_NOT_APPLY),
+        ((given("text/cql", "true"),), State.APPLIES),
+        ((given("text/cql", "1 < 2"),), State.APPLIES),
+        (
+            (given("text/cql-expression", '"Yes" and "No"'),),
+            State.DOES_NOT_APPLY,
+        ),
+        (
+            (given("text/fhirpath", "%subject.gender = 'female'"),),
+            State.APPLIES,
+        ),
+        (
+            (given("text/fhirpath", "%subject.deceased"),),
+            State.CANNOT_TELL,
+        ),
+    ],
+)  # fmt: skip
+def test_an_action_has_one_of_four_outcomes(conditions: tuple[Any, ...], state: State) -> None:
+    assert outcome(*conditions).state is state
+
+
+def test_what_cannot_be_told_names_its_facts() -> None:
+    assert outcome(when("Needs smoking")).facts == ("smokes",)
+
+
+def test_a_failing_action_leaves_the_others_alone_and_is_reported() -> None:
+    result = applied(plan({"title": "A", "condition": [when("Broken")]}, {"title": "B"}))
+    assert [action["title"] for action in request_group(result)["action"]] == ["B"]
+    issues = next(r for r in care_plan(result)["contained"] if r["resourceType"] == "OperationOutcome")["issue"]
+    assert [(issue["severity"], issue["expression"]) for issue in issues] == [("error", ["action[0]"])]
+
+
+def test_what_an_action_says_is_carried_over() -> None:
+    carried = {
+        "id": "a", "prefix": "1", "title": "T", "description": "D", "textEquivalent": "TE", "priority": "urgent",
+        "code": [{"text": "c"}], "documentation": [{"type": "citation", "display": "x"}],
+        "condition": [when("Yes"), when("No", "stop")], "timingDuration": {"value": 3, "unit": "d"},
+        "type": {"text": "t"}, "groupingBehavior": "visual-group", "selectionBehavior": "any",
+        "requiredBehavior": "could", "precheckBehavior": "yes", "cardinalityBehavior": "single",
+    }  # fmt: skip
+    assert request_group(applied(plan(carried)))["action"] == [carried]
+
+
+def test_relations_to_actions_that_are_gone_are_dropped() -> None:
+    def related(to: str) -> dict[str, Any]:
+        return {"actionId": to, "relationship": "before"}
+
+    first = {"id": "a", "title": "A", "relatedAction": [related("b"), related("c")]}
+    gone = {"id": "b", "title": "B", "condition": [when("No")]}
+    group = request_group(applied(plan(first, gone, {"id": "c", "title": "C"})))
+    assert group["action"][0]["relatedAction"] == [related("c")]
+
+
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"RequestGroup"}))
+def test_every_kind_of_request_is_made_for_the_subject(kind: str) -> None:
+    result = applied(
+        plan({"title": "T", "definitionCanonical": f"{BASE}/ActivityDefinition/activity"}),
+        activity(kind, code={"text": "c"}, productCodeableConcept={"text": "p"}, priority="urgent", description="d"),
+        practitioner="Practitioner/d",
+        encounter="Encounter/e",
+    )
+    made = result.requests[0]
+    assert made["resourceType"] == kind
+    assert "Patient/p" in str(made)
+    assert result.actions[0].element == {"title": "T", "resource": {"reference": f"{kind}/{made['id']}"}}
+
+
+@pytest.mark.parametrize(
+    ("path", "expression", "expected"),
+    [
+        ("description", "Text", {"description": "a text"}),
+        ("note[0].text", "Text", {"note": [{"text": "a text"}]}),
+        ("restriction.period.end", "Day", {"restriction": {"period": {"end": "2025-07-01"}}}),
+        ("executionPeriod", "Stretch", {"executionPeriod": {"start": "2025-07-01", "end": "2025-08-01"}}),
+        ("code", "Term", {"code": {"coding": [{"system": "http://example.org", "code": "c", "display": "C"}]}}),
+        ("input[0].valueQuantity", "Amount", {"input": [{"valueQuantity": {"value": 5, "unit": "mg"}}]}),
+        ("input[0].value", "Yes", {"input": [{"valueBoolean": True}]}),
+        ("extension('http://e.org').value", "Text", {"extension": [{"url": "http://e.org", "valueString": "a text"}]}),
+        ("%resource.description", "Text", {"description": "a text"}),
+    ],
+)  # fmt: skip
+def test_a_dynamic_value_reaches_any_path(path: str, expression: str, expected: dict[str, Any]) -> None:
+    from tests.conformance.plan_cases import contains
+
+    made = applied(
+        plan({"title": "T", "definitionCanonical": f"{BASE}/ActivityDefinition/activity"}),
+        activity("Task", dynamicValue=[{"path": path, "expression": cql(expression)}]),
+    ).requests[0]
+    assert contains(made, expected), made
+
+
+def test_a_dynamic_value_without_a_value_leaves_the_element_alone() -> None:
+    action = {"title": "T", "dynamicValue": [{"path": "action.title", "expression": cql("Unknown")}]}
+    assert request_group(applied(plan(action)))["action"][0]["title"] == "T"
+
+
+def test_a_wrong_path_is_reported_and_the_action_stays() -> None:
+    action = {"title": "T", "dynamicValue": [{"path": "action.nonsense", "expression": cql("Text")}]}
+    result = applied(plan(action))
+    assert result.messages[0].severity == "error"
+    assert request_group(result)["action"][0]["title"] == "T"
+
+
+def test_definitions_may_be_contained() -> None:
+    inner = {"resourceType": "ActivityDefinition", "id": "inner", "kind": "Task", "status": "active"}
+    made = applied(plan({"title": "T", "definitionCanonical": "#inner"}, contained=[inner])).requests
+    assert [request["resourceType"] for request in made] == ["Task"]
+
+
+def test_a_questionnaire_becomes_a_task_to_fill_it_in() -> None:
+    questionnaire = {"resourceType": "Questionnaire", "id": "q", "url": f"{BASE}/Questionnaire/q", "version": "2"}
+    made = applied(plan({"title": "T", "definitionCanonical": f"{BASE}/Questionnaire/q"}), questionnaire).requests[0]
+    assert made["input"][0]["valueCanonical"] == f"{BASE}/Questionnaire/q|2"
+
+
+def test_a_nested_plan_is_a_group_of_its_own() -> None:
+    inner = {**plan({"title": "Inner"}), "id": "inner", "url": f"{BASE}/PlanDefinition/inner"}
+    result = applied(plan({"title": "T", "definitionCanonical": inner["url"]}), inner)
+    groups = [r for r in all_resources(result) if r["resourceType"] == "RequestGroup"]
+    assert groups[0]["action"] == [{"title": "T", "resource": {"reference": f"RequestGroup/{groups[1]['id']}"}}]
+    assert groups[1]["action"] == [{"title": "Inner"}]
+
+
+def test_plans_that_apply_each_other_come_to_an_end() -> None:
+    result = applied(plan({"title": "T", "definitionCanonical": f"{BASE}/PlanDefinition/plan"}))
+    assert any(message.severity == "error" for message in result.messages)
+
+
+def test_goals_and_participants() -> None:
+    goal = {"description": {"text": "walk"}, "target": [{"detailString": "1 km"}]}
+    action = {"title": "T", "participant": [{"type": "patient"}, {"type": "practitioner"}]}
+    result = applied(plan(action, goal=[goal]), practitioner="Practitioner/d")
+    assert care_plan(result)["goal"]
+    assert request_group(result)["action"][0]["participant"] == [
+        {"reference": "Patient/p"},
+        {"reference": "Practitioner/d"},
+    ]
+
+
+def test_ids_differ_and_are_the_same_every_time() -> None:
+    action = {"title": "T", "definitionCanonical": f"{BASE}/ActivityDefinition/activity"}
+    first = [r["id"] for r in all_resources(applied(plan(action, action), activity()))]
+    assert len(set(first)) == 3
+    assert first == [r["id"] for r in all_resources(applied(plan(action, action), activity()))]
+
+
+def test_the_two_forms_hold_the_same() -> None:
+    result = applied(plan({"title": "T", "definitionCanonical": f"{BASE}/ActivityDefinition/activity"}), activity())
+    whole, parts = care_plan(result), bundle(result)
+    assert [r["resourceType"] for r in whole["contained"]] == [e["resource"]["resourceType"] for e in parts["entry"]]
+    assert whole["contained"][0]["action"][0]["resource"] == {"reference": f"#{whole['contained'][1]['id']}"}
+    assert whole["subject"] == {"reference": "Patient/p"}
+
+
+def test_a_group_with_precedence_applies_the_alternative_that_leads() -> None:
+    url = "https://cds-service.example/fhir/StructureDefinition/scenarios"
+
+    def alternative(name: str, condition: str) -> dict[str, Any]:
+        return {"id": name, "title": name, "condition": [when(condition)]}
+
+    def titles(*conditions: str) -> list[str]:
+        choices = [alternative(str(n), condition) for n, condition in enumerate(conditions)]
+        extension = [{"url": url, "valueBoolean": True}]
+        group = {"title": "G", "selectionBehavior": "exactly-one", "extension": extension, "action": choices}
+        shown = request_group(applied(plan(group)))["action"][0]
+        return [child["title"] for child in shown.get("action", [])]
+
+    assert titles("No", "Yes", "Yes") == ["1"]
+    assert titles("Unknown", "Yes") == []
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        {"title": "T", "condition": [when("Not there")]},
+        {"title": "T", "condition": [given("text/cql", "1 +")]},
+        {"title": "T", "condition": [given("text/x", "1")]},
+        {"title": "T", "definitionCanonical": f"{BASE}/ActivityDefinition/missing"},
+    ],
+)  # fmt: skip
+def test_what_can_never_work_is_refused_at_load(action: dict[str, Any]) -> None:
+    with pytest.raises(ErrorGroup):
+        applied(plan(action))
