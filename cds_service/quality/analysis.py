@@ -5,31 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cds_service.quality.conventions import Conventions, band
 from cds_service.quality.counting import Item
 from cds_service.quality.measures import AgreementOf, Group, Limit, Measure, Published, Stratum
 from cds_service.quality.statistics import (
     Agreement,
     Association,
-    Band,
     Flag,
     Proportion,
     agreement,
     association,
-    band,
     flag,
     proportion,
 )
 from cds_service.quality.tally import Cell, Tally, count_cells, cross_table, square_table
-
-
-@dataclass(frozen=True, slots=True)
-class Conventions:
-    """What the knowledge decides about the statistics."""
-
-    confidence: float = 0.95
-    smallest_volume: int = 30
-    smallest_expected: float = 5.0
-    kappa_bands: tuple[Band, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,5 +119,5 @@ def count_on_dask(
             client.submit(_count_there, part, content, asked, retries=_RETRIES, pure=False): number
             for number, part in enumerate(slices)
         }
-        for future in importlib.import_module("distributed").as_completed(list(futures)):
+        for future in importlib.import_module("distributed").as_completed(list(futures), loop=client.loop):
             yield futures[future], future.result()

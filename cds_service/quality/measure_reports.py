@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from cds_service.quality.analysis import Conventions
 from cds_service.quality.counting import NOT_STATED, Item
 from cds_service.quality.measures import Group, Measure, Stratifier
-from cds_service.quality.statistics import proportion
 from cds_service.quality.tally import Tally
 
 ReportType = Literal["individual", "subject-list", "summary"]
@@ -23,11 +21,9 @@ def measure_report(
     period: tuple[str, str],
     made: str,
     subject: str | None = None,
-    conventions: Conventions | None = None,
 ) -> dict[str, Any]:
     """The MeasureReport of what was counted; lists of subjects are contained Lists of references."""
     contained: list[dict[str, Any]] = []
-    chosen = conventions or Conventions()
     report: dict[str, Any] = {
         "resourceType": "MeasureReport",
         "status": "complete",
@@ -35,7 +31,7 @@ def measure_report(
         "measure": measure.canonical,
         "date": made,
         "period": {"start": period[0], "end": period[1]},
-        "group": [_group(measure, group, tally, kind, contained, chosen) for group in measure.groups],
+        "group": [_group(measure, group, tally, kind, contained) for group in measure.groups],
     }
     failures = sorted({reason for part in tally.groups.values() for reason in part.failures})
     if subject:
@@ -55,17 +51,17 @@ def measure_report(
 
 
 def _group(
-    measure: Measure, group: Group, tally: Tally, kind: ReportType, contained: list[dict[str, Any]], chosen: Conventions
+    measure: Measure, group: Group, tally: Tally, kind: ReportType, contained: list[dict[str, Any]]
 ) -> dict[str, Any]:
     items = tally.items(measure, group)
     found: dict[str, Any] = {
         "code": {"coding": [{"code": group.identifier}], "text": group.title},
         "population": [_population(group, population.role, items, kind, contained) for population in group.populations],
     }
-    score = _score(group, items, chosen)
+    score = _score(group, items)
     if score is not None:
         found["measureScore"] = {"value": score}
-    stratifiers = [part for stratifier in group.stratifiers if (part := _stratifier(group, stratifier, items, chosen))]
+    stratifiers = [part for stratifier in group.stratifiers if (part := _stratifier(group, stratifier, items))]
     if stratifiers:
         found["stratifier"] = stratifiers
     return found
@@ -92,19 +88,17 @@ def _population(
     return found
 
 
-def _stratifier(
-    group: Group, stratifier: Stratifier, items: Sequence[Item], chosen: Conventions
-) -> dict[str, Any] | None:
+def _stratifier(group: Group, stratifier: Stratifier, items: Sequence[Item]) -> dict[str, Any] | None:
     values = sorted({item.strata.get(stratifier.code, NOT_STATED) for item in items})
     if not values:
         return None
     return {
         "code": [{"coding": [{"code": stratifier.code}], "text": stratifier.title}],
-        "stratum": [_stratum(group, stratifier.code, value, items, chosen) for value in values],
+        "stratum": [_stratum(group, stratifier.code, value, items) for value in values],
     }
 
 
-def _stratum(group: Group, code: str, value: str, items: Sequence[Item], chosen: Conventions) -> dict[str, Any]:
+def _stratum(group: Group, code: str, value: str, items: Sequence[Item]) -> dict[str, Any]:
     members = [item for item in items if item.strata.get(code, NOT_STATED) == value]
     found: dict[str, Any] = {
         "value": {"text": value},
@@ -113,17 +107,18 @@ def _stratum(group: Group, code: str, value: str, items: Sequence[Item], chosen:
             for population in group.populations
         ],
     }
-    score = _score(group, members, chosen)
+    score = _score(group, members)
     if score is not None:
         found["measureScore"] = {"value": score}
     return found
 
 
-def _score(group: Group, items: Sequence[Item], chosen: Conventions) -> float | None:
+def _score(group: Group, items: Sequence[Item]) -> float | None:
     if group.define("numerator") is None or group.define("denominator") is None:
         return None
     events = sum("numerator" in item.roles for item in items)
-    return proportion(events, sum("denominator" in item.roles for item in items), confidence=chosen.confidence).rate
+    total = sum("denominator" in item.roles for item in items)
+    return events / total if total else None
 
 
 def _role(role: str) -> dict[str, Any]:

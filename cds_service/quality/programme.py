@@ -15,11 +15,16 @@ from cds_service.fhir.structs.flavours import lean
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.reading import Content, closure
 from cds_service.plans.extensions import listed, settings_of
-from cds_service.quality.analysis import Conventions
+from cds_service.quality.conventions import Band, Conventions
 from cds_service.quality.measures import Measure, MeasureError, parse_measure
-from cds_service.quality.statistics import Band
 
 CONVENTIONS = "quality-conventions"
+
+
+class UnknownMeasure(CdsError):
+    """A measure that the content does not have."""
+
+    code = "not-found"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ class Programme:
         known = {key: measure for measure in self.measures for key in (measure.identifier, measure.url)}
         missing = [name for name in names if name.partition("|")[0] not in known]
         if missing:
-            raise MeasureError(
+            raise UnknownMeasure(
                 f"There is no measure {', '.join(missing)}.",
                 remedy=f"Known are {', '.join(measure.identifier for measure in self.measures)}.",
             )

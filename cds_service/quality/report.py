@@ -9,8 +9,9 @@ from functools import cache
 import jinja2
 from markupsafe import Markup
 
-from cds_service.quality.analysis import Comparison, Conventions, Figure, GroupAnalysis, Readers
+from cds_service.quality.analysis import Comparison, Figure, GroupAnalysis, Readers
 from cds_service.quality.charts import Point, funnel_plot, run_chart
+from cds_service.quality.conventions import Conventions
 from cds_service.quality.counting import Item
 from cds_service.quality.measures import Measure
 from cds_service.quality.tables import limit_words, percent, published_words, to_json

@@ -25,12 +25,14 @@ class WrongPeriod(CdsError):
     """A period that cannot be read."""
 
     code = "usage"
+    status = 400
 
 
 class NoPatient(CdsError):
     """Data that hold no patient."""
 
     code = "no-patient"
+    status = 400
 
 
 @dataclass(frozen=True, slots=True)

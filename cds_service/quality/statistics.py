@@ -119,24 +119,3 @@ def agreement(table: Sequence[Sequence[int]], *, confidence: float = 0.95) -> Ag
     half = float(stats.norm.ppf(1 - (1 - confidence) / 2) * result.std_kappa)
     kappa = float(result.kappa)
     return Agreement(readings, observed, expected, kappa, max(-1.0, kappa - half), min(1.0, kappa + half))
-
-
-@dataclass(frozen=True, slots=True)
-class Band:
-    """A named range; `low` is exclusive and `high` inclusive unless said otherwise; None is open."""
-
-    code: str
-    low: float | None
-    high: float | None
-    includes_low: bool = False
-    includes_high: bool = True
-
-    def holds(self, value: float) -> bool:
-        """Whether `value` lies in the band."""
-        above = self.low is None or value > self.low or (self.includes_low and value == self.low)
-        return above and (self.high is None or value < self.high or (self.includes_high and value == self.high))
-
-
-def band(value: float, bands: Sequence[Band]) -> str | None:
-    """The code of the first band that holds `value`."""
-    return next((candidate.code for candidate in bands if candidate.holds(value)), None)

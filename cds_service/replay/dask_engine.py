@@ -115,7 +115,7 @@ def _client(distributed: Any, scheduler: str | None, processes: int) -> Any:
         threads_per_worker=1,
         processes=True,
         host="127.0.0.1",
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",  # None would take the default port, which another cluster may hold
         silence_logs=40,
     )
     return distributed.Client(cluster, set_as_default=False)

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from cds_service.errors import EvaluationError
-from cds_service.quality.analysis import Conventions, analyse
+from cds_service.quality.analysis import analyse
+from cds_service.quality.conventions import Conventions
 from cds_service.quality.counting import count_patient
 from cds_service.quality.measure_reports import measure_report
 from cds_service.quality.measures import Measure, MeasureError, parse_measure

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cds_service.quality.statistics import Band, agreement, association, band, flag, funnel, proportion
+from cds_service.quality.conventions import Band, band
+from cds_service.quality.statistics import agreement, association, flag, funnel, proportion
 
 LIMITS = {"osteoporosis": 0.01, "neoplasm": 0.05}
 KAPPA_BANDS = (

@@ -1,0 +1,276 @@
+"""Thirty small records with every trap, counted by hand beside what the measures say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from typing import Any
+
+import pytest
+
+from cds_service.knowledge.loading import load_knowledge
+from cds_service.quality.counting import Item
+from cds_service.quality.programme import Programme, read_programme
+from cds_service.quality.running import Counter, parse_period
+from cds_service.settings import default_content
+from tests.quality.registry import OURS, adverse, bundle, code, pain, sitting
+
+DAY = date(2024, 3, 11)
+AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+@cache
+def programme() -> Programme:
+    return read_programme(load_knowledge([default_content()]))
+
+
+def counted(resources: list[dict[str, Any]], group: str, patient: str = "p", as_of: datetime = AS_OF) -> list[Item]:
+    counter = Counter(programme(), programme().measures, parse_period("2024"), as_of)
+    _, parts = counter.count(json.dumps(bundle(patient, resources)).encode())
+    failures = [part.failure for part in parts if part.failure]
+    assert not failures
+    return [item for part in parts if part.group == group for item in part.items]
+
+
+def roles(resources: list[dict[str, Any]], group: str, **more: Any) -> list[tuple[str, list[str]]]:
+    return [(item.name, sorted(item.roles)) for item in counted(resources, group, **more)]
+
+
+def one(cause: str = "osteoporosis", *, levels: list[str] | None = None, day: date = DAY, **more: Any) -> list[Any]:
+    return sitting("p", day, "o1", levels or ["T12"], cause, **more)
+
+
+def fracture(level: str, day: date, **more: Any) -> dict[str, Any]:
+    return {
+        "resourceType": "Condition",
+        "id": f"new-{level}",
+        "code": code("http://hl7.org/fhir/sid/icd-10-cm", "M80.08XA"),
+        "subject": {"reference": "Patient/p"},
+        "bodySite": [code(f"{OURS}/vertebral-level", level)],
+        "onsetDateTime": day.isoformat(),
+        **more,
+    }
+
+
+def leak(level: str, site: str | None, *, symptoms: bool = False) -> dict[str, Any]:
+    resource: dict[str, Any] = {
+        "resourceType": "Observation",
+        "id": f"leak-{level}",
+        "status": "final",
+        "code": code(f"{OURS}/vcf-quality-observations", "cement-leak"),
+        "subject": {"reference": "Patient/p"},
+        "effectiveDateTime": DAY.isoformat(),
+        "bodySite": code(f"{OURS}/vertebral-level", level),
+    }
+    if site:
+        resource["valueCodeableConcept"] = code(f"{OURS}/cement-spread", site)
+        symptom = {"code": code(f"{OURS}/vcf-quality-observations", "leak-symptoms"), "valueBoolean": symptoms}
+        resource["component"] = [symptom]
+    else:
+        resource["valueBoolean"] = False
+    return resource
+
+
+def spread(level: str, reader: str, infiltration: str, pattern: str, **more: Any) -> dict[str, Any]:
+    def part(name: str, value: str) -> dict[str, Any]:
+        axis = code(f"{OURS}/vcf-quality-observations", name)
+        return {"code": axis, "valueCodeableConcept": code(f"{OURS}/cement-spread", value)}
+
+    return {
+        "resourceType": "Observation",
+        "id": f"spread-{level}-{reader}",
+        "status": "final",
+        "code": code(f"{OURS}/vcf-quality-observations", "cement-spread"),
+        "subject": {"reference": "Patient/p"},
+        "effectiveDateTime": DAY.isoformat(),
+        "bodySite": code(f"{OURS}/vertebral-level", level),
+        "performer": [{"reference": f"Practitioner/{reader}"}],
+        "component": [part("cement-infiltration", infiltration), part("cement-pattern", pattern)],
+        **more,
+    }
+
+
+def later(days: int) -> date:
+    return DAY + timedelta(days=days)
+
+
+def without(resources: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    return [resource for resource in resources if resource["resourceType"] != kind]
+
+
+def changed(resources: list[dict[str, Any]], kind: str, **values: Any) -> list[dict[str, Any]]:
+    return [{**resource, **values} if resource["resourceType"] == kind else resource for resource in resources]
+
+
+COUNTED = ["denominator"]
+EVENT = ["denominator", "numerator"]
+LOOKED_FOR = ["denominator-exception"]
+
+
+def records() -> Iterator[tuple[str, list[dict[str, Any]], str, list[tuple[str, list[str]]]]]:
+    """What the record holds, the record, the figure, and what a person counts."""
+    plain = [("Procedure/p-v1", COUNTED)]
+    event = [("Procedure/p-v1", EVENT)]
+    yield "a sitting without anything else", one(), "major", plain
+    yield (
+        "an admission because of a leak",
+        [*one(), adverse("p", "symptomatic-cement-leakage", major="admission")],
+        "major",
+        event,
+    )
+    yield (
+        "a leak with symptoms but no criterion of a major event",
+        [*one(), adverse("p", "symptomatic-cement-leakage")],
+        "major",
+        plain,
+    )
+    yield "a deficit that passed", [*one(), adverse("p", "transient-neurologic-deficit")], "major", plain
+    yield "a deficit that stayed", [*one(), adverse("p", "permanent-neurologic-deficit")], "major", event
+    yield "an event that was only feared", [*one(), adverse("p", "death", status="potential")], "major", plain
+    yield "an event of another procedure", [*one(), adverse("p", "death", identifier="elsewhere")], "major", plain
+    yield "a procedure entered in error", changed(one(), "Procedure", status="entered-in-error"), "major", []
+    yield "a procedure that was broken off", changed(one(), "Procedure", status="stopped"), "major", []
+    yield "a sitting of the year before", one(day=date(2023, 12, 31)), "major", []
+    yield (
+        "a complication written on the procedure",
+        changed(one(), "Procedure", complication=[code(f"{OURS}/vcf-complications", "infection")]),
+        "infection",
+        event,
+    )
+    yield "a death that nobody laid to the procedure", [*one(), {"resourceType": "Patient", "id": "p"}], "death", plain
+    two = [*one(), *sitting("p", DAY, "o2", ["L1"], "osteoporosis", identifier="v2")]
+    yield "two levels in one sitting, by two operators", two, "major", plain
+    again = [*one(), *sitting("p", later(40), "o2", ["L3"], "osteoporosis", identifier="v2")]
+    yield "two sittings are one patient", again, "major", plain
+    yield "two sittings are two sittings", again, "sittings", [("Procedure/p-v1", COUNTED), ("Procedure/p-v2", COUNTED)]
+    yield "four levels at once", one(levels=["T11", "T12", "L1", "L2"]), "sittings", event
+    yield "three levels at once", one(levels=["T11", "T12", "L1"]), "sittings", plain
+    yield "pain halved", [*one(), pain("p", 1, later(-2), 8), pain("p", 2, later(30), 4)], "success", event
+    yield (
+        "pain down by one of eight",
+        [*one(), pain("p", 1, later(-2), 8), pain("p", 2, later(30), 7)],
+        "success",
+        plain,
+    )
+    yield (
+        "pain down by one of three, a third",
+        [*one(), pain("p", 1, later(-2), 3), pain("p", 2, later(30), 2)],
+        "success",
+        event,
+    )
+    yield "no score afterwards", [*one(), pain("p", 1, later(-2), 8)], "success", [("Procedure/p-v1", LOOKED_FOR)]
+    yield (
+        "a score too early to count",
+        [*one(), pain("p", 1, later(-2), 8), pain("p", 2, later(3), 1)],
+        "success",
+        [("Procedure/p-v1", LOOKED_FOR)],
+    )
+    yield (
+        "a score too late to count",
+        [*one(), pain("p", 1, later(-2), 8), pain("p", 2, later(91), 1)],
+        "success",
+        [("Procedure/p-v1", LOOKED_FOR)],
+    )
+    yield (
+        "an erroneous score afterwards",
+        [*one(), pain("p", 1, later(-2), 8), {**pain("p", 2, later(30), 1), "status": "entered-in-error"}],
+        "success",
+        [("Procedure/p-v1", LOOKED_FOR)],
+    )
+    yield "a new fracture next to the cement", [*one(), fracture("L1", later(100))], "new-vcf-adjacent-level", event
+    yield "a new fracture far from the cement", [*one(), fracture("L1", later(100))], "new-vcf-nonadjacent-level", plain
+    yield "a refracture at the level", [*one(), fracture("T12", later(100))], "same-level-refracture", event
+    yield "a fracture after the window", [*one(), fracture("L1", later(380))], "new-vcf-adjacent-level", plain
+    refuted = fracture(
+        "L1",
+        later(100),
+        verificationStatus=code("http://terminology.hl7.org/CodeSystem/condition-ver-status", "refuted"),
+    )
+    yield "a fracture that was refuted", [*one(), refuted], "new-vcf-adjacent-level", plain
+    yield (
+        "a leak at one of two levels",
+        [*one(levels=["T12", "L1"]), leak("L1", "disc")],
+        "leak",
+        [("Procedure/p-v1#L1", EVENT), ("Procedure/p-v1#T12", LOOKED_FOR)],
+    )
+    yield "looked at, no leak", [*one(), leak("T12", None)], "leak", [("Procedure/p-v1#T12", COUNTED)]
+    yield (
+        "a leak with symptoms",
+        [*one(), leak("T12", "epidural-or-foraminal", symptoms=True)],
+        "leak-symptoms",
+        [("Procedure/p-v1#T12", EVENT)],
+    )
+
+
+CASES = list(records())
+
+
+@pytest.mark.parametrize(("says", "resources", "group", "expected"), CASES, ids=[case[0] for case in CASES])
+def test_counted_by_hand(
+    says: str, resources: list[dict[str, Any]], group: str, expected: list[tuple[str, list[str]]]
+) -> None:
+    assert sorted(roles(resources, group)) == sorted(expected), says
+
+
+def test_follow_up_that_is_still_open_is_not_evaluable() -> None:
+    soon = datetime(2024, 9, 1, tzinfo=UTC)
+    assert roles(one(), "new-vcf-adjacent-level", as_of=soon) == [("Procedure/p-v1", LOOKED_FOR)]
+
+
+@pytest.mark.parametrize(
+    ("cause", "expected"), [("osteoporosis", "osteoporosis"), ("neoplasm", "neoplasm"), (None, "unknown")]
+)
+def test_the_cause_comes_from_the_codes(cause: str | None, expected: str) -> None:
+    resources = one(cause or "osteoporosis")
+    (item,) = counted(resources if cause else without(resources, "Condition"), "major")
+    assert item.strata["etiology"] == expected
+
+
+def test_a_stated_cause_outranks_the_codes() -> None:
+    stated = {
+        "resourceType": "Observation",
+        "id": "cause",
+        "status": "final",
+        "code": code(f"{OURS}/vcf-facts", "fracture_etiology"),
+        "subject": {"reference": "Patient/p"},
+        "effectiveDateTime": DAY.isoformat(),
+        "valueCodeableConcept": code(f"{OURS}/vcf-fact-values", "neoplastic-malignant"),
+    }
+    (item,) = counted([*one(), stated], "major")
+    assert item.strata["etiology"] == "neoplasm"
+
+
+def test_the_operator_is_the_one_who_is_called_primary() -> None:
+    performers = [
+        {"actor": {"reference": "Practitioner/assistant"}},
+        {
+            "actor": {"reference": "Practitioner/chief"},
+            "function": code("http://example.org/roles", "primary-operator"),
+        },
+    ]
+    (item,) = counted(changed(one(), "Procedure", performer=performers), "major")
+    assert item.strata["operator"] == "Practitioner/chief"
+
+
+def test_a_death_soon_afterwards_is_listed_but_not_counted() -> None:
+    counter = Counter(programme(), programme().measures, parse_period("2024"), AS_OF)
+    record = bundle("p", one())
+    record["entry"][0]["resource"]["deceasedDateTime"] = later(12).isoformat()
+    _, parts = counter.count(json.dumps(record).encode())
+    by_group = {part.group: part.items for part in parts}
+    assert [sorted(item.roles) for item in by_group["death"]] == [COUNTED]
+    assert [sorted(item.roles) for item in by_group["review"]] == [EVENT]
+    assert "not laid to the procedure" in by_group["review"][0].strata["reason"]
+
+
+def test_two_readers_in_the_order_of_their_names() -> None:
+    readings = [spread("T12", "zoe", "diffuse", "acinar"), spread("T12", "amy", "localized", "globular")]
+    (item,) = counted([*one(), *readings], "spread")
+    assert (item.strata["spread"], item.strata["spread-second"]) == ("localized-globular", "diffuse-acinar")
+    assert (item.strata["infiltration"], item.strata["pattern-second"]) == ("localized", "acinar")
+
+
+def test_the_same_procedure_reported_twice_is_one_sitting() -> None:
+    assert roles([*one(), *one()], "sittings") == [("Procedure/p-v1", COUNTED)]
