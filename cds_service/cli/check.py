@@ -20,6 +20,9 @@ from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.linting import Remark, lint
 from cds_service.knowledge.loading import LoadOptions, load_knowledge
 from cds_service.settings import default_content
+from cds_service.terminology.authorities import installed_authorities
+from cds_service.terminology.checks import Remark as CodeRemark
+from cds_service.terminology.checks import check_terminology
 
 
 def add_parser(subparsers: Any) -> None:
@@ -44,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
     except ErrorGroup as group:
         return _refused(group.errors, args.json)
     remarks = lint(knowledge)
+    codes = check_terminology(knowledge.terminology, installed_authorities())
     results: list[CaseResult] = []
     coverage = Coverage()
     if not args.no_cases:
@@ -54,10 +58,20 @@ def run(args: argparse.Namespace) -> int:
         results = _run(cases, knowledge, coverage, quiet=args.json)
     open_ends = gaps(knowledge, coverage) if results else None
     if args.json:
-        print(json.dumps(_report(knowledge, remarks, results, open_ends), indent=1, default=str))
+        print(json.dumps(_report(knowledge, remarks, codes, results, open_ends), indent=1, default=str))
     else:
+        _print_codes(codes)
         _print(knowledge, remarks, results, open_ends, time.monotonic() - started, listed=args.coverage)
-    return 0 if all(result.passed for result in results) else 1
+    return 0 if all(result.passed for result in results) and not _wrong(codes) else 1
+
+
+def _wrong(codes: Sequence[CodeRemark]) -> bool:
+    return any(remark.severity == "error" for remark in codes)
+
+
+def _print_codes(codes: Sequence[CodeRemark]) -> None:
+    for remark in codes:
+        print(f"{'ERROR ' if remark.severity == 'error' else 'remark'}  {remark}")
 
 
 def _cases(named: Sequence[Path] | None, folders: Sequence[Path]) -> Iterable[Case]:
@@ -90,14 +104,19 @@ def _refused(errors: Sequence[CdsError], as_json: bool) -> int:
 
 
 def _report(
-    knowledge: Knowledge, remarks: Sequence[Remark], results: Sequence[CaseResult], open_ends: Gaps | None
+    knowledge: Knowledge,
+    remarks: Sequence[Remark],
+    codes: Sequence[CodeRemark],
+    results: Sequence[CaseResult],
+    open_ends: Gaps | None,
 ) -> dict[str, Any]:
     return {
-        "ok": all(result.passed for result in results),
+        "ok": all(result.passed for result in results) and not _wrong(codes),
         "plans": [plan.canonical for plan in knowledge.definitions.plans],
         "services": sorted(knowledge.services),
         "facts": len(knowledge.facts.by_id),
         "remarks": [asdict(remark) for remark in remarks],
+        "codes": [asdict(remark) for remark in codes],
         "cases": [
             {
                 "id": result.case.id,
@@ -123,9 +142,8 @@ def _print(
     listed: bool,
 ) -> None:
     plans, services = len(knowledge.definitions.plans), len(knowledge.services)
-    print(
-        f"{plans} plans, {services} services, {len(knowledge.facts.by_id)} facts, {len(knowledge.compiled.libraries)} libraries: compiled"
-    )
+    facts, libraries = len(knowledge.facts.by_id), len(knowledge.compiled.libraries)
+    print(f"{plans} plans, {services} services, {facts} facts, {libraries} libraries: compiled")
     for remark in remarks:
         print(f"remark  {remark}")
     for result in results:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -34,3 +35,17 @@ def test_a_text_is_read(capsys: pytest.CaptureFixture[str]) -> None:
     mentions = {one["concept"]: one for one in json.loads(capsys.readouterr().out)["mentions"]}
     assert mentions["vcf_identified"]["levels"] == ["L1"]
     assert mentions["malignancy_history"]["status"] == "historical"
+
+
+def test_check_finds_a_code_that_cannot_exist(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "terminology"
+    folder.mkdir()
+    wrong = {"system": "http://loinc.org", "concept": [{"code": "6301-7"}]}
+    value_set = {
+        "resourceType": "ValueSet",
+        "url": "https://hospital.example/ValueSet/x",
+        "compose": {"include": [wrong]},
+    }
+    (folder / "x.json").write_text(json.dumps(value_set))
+    assert main(["check", "--no-cases", str(tmp_path)]) == 1
+    assert "LOINC 6301-7 has a wrong check digit" in capsys.readouterr().out
