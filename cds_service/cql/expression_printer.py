@@ -19,7 +19,7 @@ _BINARY_LEVELS = {
     **dict.fromkeys(("Or", "Xor"), level.OR),
     "And": level.AND,
     **dict.fromkeys(("In", "Contains"), level.MEMBERSHIP),
-    **dict.fromkeys(("Equal", "NotEqual", "Equivalent", "NotEquivalent"), level.EQUALITY),
+    **dict.fromkeys(("Equal", "NotEqual", "Equivalent", "NotEquivalent", "EquivalentIn"), level.EQUALITY),
     **dict.fromkeys(("Less", "LessOrEqual", "Greater", "GreaterOrEqual"), level.INEQUALITY),
     **dict.fromkeys(("Add", "Subtract", "Concatenate"), level.ADD),
     **dict.fromkeys(("Multiply", "Divide", "TruncatedDivide", "Modulo"), level.MULTIPLY),

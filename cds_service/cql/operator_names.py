@@ -60,6 +60,7 @@ BINARY = MappingProxyType(
         "Union": "union",
         "Intersect": "intersect",
         "Except": "except",
+        "EquivalentIn": "~in",  # also `xs ~contains x`, turned around
         # Timing and membership: these take a precision.
         "In": "in",
         "Contains": "contains",

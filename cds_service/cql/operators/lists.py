@@ -20,6 +20,7 @@ _OUTER_LAST = (T, LIST)
 SIGNATURES: list[Signature] = [
     *_test("Contains", "contains", _OUTER_FIRST),
     Signature("Distinct", (LIST,), LIST, "lists.distinct"),
+    *_test("EquivalentIn", "equivalent_in", _OUTER_LAST),
     Signature("Except", _BOTH, LIST, "lists.except_"),
     Signature("Exists", (LIST,), BOOLEAN, "lists.exists", known=True),
     Signature("First", (LIST,), T, "lists.first"),

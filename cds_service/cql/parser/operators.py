@@ -119,6 +119,18 @@ def _balance(cursor: Cursor, operator: str, operands: list[nodes.Expression]) ->
     return nodes.Binary(operator, left, right, span=left.span)
 
 
+def _parse_equivalence(cursor: Cursor, left: nodes.Expression, first: Token, level: int) -> nodes.Expression:
+    """`~`, or with a word right behind it `~in` and `~contains`."""
+    word = cursor.ahead(1)
+    if word.kind != WORD or word.value not in ("in", "contains") or word.start != cursor.token.end:
+        return _parse_binary(cursor, left, first, level)
+    cursor.take()
+    cursor.take()
+    right = parse_expression(cursor, level + 1)
+    element, elements = (left, right) if word.value == "in" else (right, left)
+    return nodes.Binary("EquivalentIn", element, elements, span=cursor.span_from(first.start))
+
+
 def _parse_membership(cursor: Cursor, left: nodes.Expression, first: Token, level: int) -> nodes.Expression:
     operator = "In" if cursor.take().value == "in" else "Contains"
     precision = parse_precision(cursor)
@@ -318,6 +330,7 @@ def _parse_case(cursor: Cursor, token: Token) -> nodes.Expression:
 
 INFIXES.update({word: (level, _parse_binary) for word, (_, level) in _BINARY.items()})
 INFIXES.update({"in": (MEMBERSHIP, _parse_membership), "contains": (MEMBERSHIP, _parse_membership)})
+INFIXES["~"] = (EQUALITY, _parse_equivalence)
 INFIXES.update({"is": (TYPE, _parse_is), "as": (TYPE, _parse_as), "between": (BETWEEN, parse_between)})
 PREFIXES.update(
     {

@@ -48,6 +48,9 @@ def unary(operator: str, operand: nodes.Expression) -> Unary:
         ("not A = B", binary("Equal", unary("Not", A), B)),  # `not` binds more tightly, as in the grammar
         ("exists A union B", binary("Union", unary("Exists", A), B)),
         ("A in B and C", binary("And", binary("In", A, B), C)),
+        ("A ~in B", binary("EquivalentIn", A, B)),
+        ("B ~contains A and C", binary("And", binary("EquivalentIn", A, B), C)),
+        ("A ~ B", binary("Equivalent", A, B)),
         ("A implies B or C", binary("Implies", A, binary("Or", B, C))),
         ("A - B - C", binary("Subtract", binary("Subtract", A, B), C)),
         ("A + B * C", binary("Add", A, binary("Multiply", B, C))),
