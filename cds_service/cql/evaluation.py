@@ -116,7 +116,7 @@ class Evaluation:
     def evidence(self, library: str, name: str) -> Evidence:
         """The value of a definition with the resources, searches and definitions that it rests on."""
         entry = self._entry(library, name)
-        run = self._traced_run()
+        run = self.traced_run()
         function = self.compiled.traced_functions.definition(entry)
         with self._at_offset():
             value = run.ask(entry.slot, function)
@@ -127,9 +127,10 @@ class Evaluation:
         )
         return Evidence(plain(value, entry.type), resources_of(run, frames, value), definitions, searches_of(frames))
 
-    def _traced_run(self) -> TracedRun:
+    def traced_run(self) -> TracedRun:
+        """The run that notes what values rest on, made when it is first asked for."""
         if self._traced is None:
-            base = self._base._traced_run() if self._base is not None else None
+            base = self._base.traced_run() if self._base is not None else None
             run = TracedRun(self.compiled.program.slots, self.facts, self.compiled.terminology, base, self.run.changed)
             for slot, value in self._overrides.items():
                 run.memory[slot] = value

@@ -38,7 +38,7 @@ def explain_definition(evaluation: Evaluation, library: str, name: str) -> Expla
         return Explained(library, name, None, failure=error.what)
     compiled = evaluation.compiled
     parameters = {p.slot: (p.library, p.name) for p in compiled.program.parameters}
-    tree = _Tree(evaluation._traced_run(), compiled.names_by_slot(), parameters)
+    tree = _Tree(evaluation.traced_run(), compiled.names_by_slot, parameters)
     return tree.node(entry.slot, library, name, value, ())
 
 

@@ -124,6 +124,11 @@ def emit_as(node: AsType, writer: Writer) -> Py:
         if not rows:
             return Py("None", simple=True)
         return _attribute_chain(element, rows, writer, tagged=isinstance(node.type, ChoiceOf))
+    relations = writer.module.relations
+    if not isinstance(node.operand.type, ChoiceOf) and relations.is_primitive(node.operand.type):
+        # Written out over an operand whose type is known.
+        fits = relations.is_subtype(node.operand.type, node.type)
+        return emit(node.operand, writer) if fits else Py("None", simple=True)
     operand = emit(node.operand, writer)
     test = test_of(node.type, writer)
     helper = writer.module.named("cast_to", cast_to)

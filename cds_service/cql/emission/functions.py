@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cds_service.cql.emission import elements, logic, operators, queries, values  # noqa: F401 - chapters register here
 from cds_service.cql.emission.dispatch import emit
+from cds_service.cql.emission.inlining import Inliner
 from cds_service.cql.emission.tracing import traced_tree
 from cds_service.cql.emission.writer import Module, Py, Writer
 from cds_service.cql.entries import DefinitionEntry, FunctionEntry, ParameterEntry
@@ -43,6 +44,7 @@ def write_expression(name: str, node: Typed, module: Module) -> str:
 
 
 def _body(node: Typed, module: Module) -> Typed:
+    node = Inliner(module.sizes).inlined(node)
     return traced_tree(node, module.relations) if module.traced else node
 
 

@@ -38,6 +38,7 @@ class Module:
     value_sets: list[ValueSetEntry] = field(default_factory=list)
     wanted: set[int] = field(default_factory=set)
     subtypes: dict[str, frozenset[str]] = field(default_factory=dict)
+    sizes: dict[int, int] = field(default_factory=dict)
     safety: Safety = field(default_factory=Safety)
 
     def helper(self, path: str) -> str:
