@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
+import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -36,21 +38,41 @@ from cds_service.hooks.services import Service
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.loading import LoadOptions, load_knowledge
 from cds_service.knowledge.services import KnownService
-from cds_service.memory.database import MemoryUnavailable, open_database
+from cds_service.memory.database import Database, MemoryUnavailable, open_database
 from cds_service.memory.decisions import DecisionStore, Kept
 from cds_service.memory.feedback import FeedbackStore
+from cds_service.memory.forms import FormStore
 from cds_service.memory.migrations import migrate
 from cds_service.memory.tokens import UsedTokens
 from cds_service.patient_data.fhir_server import Bounds
+from cds_service.patient_data.gather import gather
 from cds_service.patient_data.sources import Sources
-from cds_service.pipeline import Manner, decide
+from cds_service.pipeline import Decision, Manner, decide_on
 from cds_service.plans.offers import Site
 from cds_service.settings import Settings, default_content
+from cds_service.workbench.form_links import FormLinks
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
     from cds_service.terminology.terminology import Fetch
+
+
+Decide = Callable[[HookRequest, KnownService], Decision]
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """Where a worker process keeps decisions and feedback, and what it has counted."""
+
+    keep: Callable[[str, HookRequest, Decided], None]
+    keep_feedback: Callable[[str, ClientProfile, Sequence[FeedbackEvent]], None]
+    database: Database
+    metrics: Metrics
+
+
+def _no_pages(_: Keeping) -> Sequence[Blueprint]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +84,8 @@ class Prepared:
     metrics: Metrics
     clients: dict[str, Client]
     blueprints: tuple[Callable[[], Blueprint], ...] = ()
+    pages: Callable[[Keeping], Sequence[Blueprint]] = _no_pages  # for people
+    forms: FormLinks | None = None
 
 
 def prepare(settings: Settings) -> Prepared:
@@ -78,7 +102,11 @@ def prepare(settings: Settings) -> Prepared:
         lambda: fhir_measures(lambda: knowledge, limits),
         lambda: terminology_operations(knowledge.terminology, limits),
     )
-    return prepare_with(settings, offers_of(knowledge, settings), blueprints)
+    forms = form_links(settings)
+    decide = decider_of(knowledge, settings, forms)
+    prepared = prepare_with(settings, offers_of(knowledge, settings, decide), blueprints)
+    pages = partial(pages_for_people, knowledge, settings, decide, forms)
+    return replace(prepared, pages=pages, forms=forms)
 
 
 def _value_sets_from_elsewhere(settings: Settings) -> Fetch | None:
@@ -89,18 +117,74 @@ def _value_sets_from_elsewhere(settings: Settings) -> Fetch | None:
     return RemoteValueSets(settings.terminology_server, settings.terminology_cache, http_get())
 
 
-def offers_of(knowledge: Knowledge, settings: Settings) -> Offers:
+def offers_of(knowledge: Knowledge, settings: Settings, decide: Decide | None = None) -> Offers:
     """The services of the loaded content, each bound to what it decides with."""
     limits = Limits(size=settings.max_body_bytes)
-    sources = Sources(settings.fhir_servers, Bounds(seconds=settings.fhir_seconds, size=settings.max_body_bytes))
-    site = Site(settings.mechanism or f"cds-service {version()}", partial(_question_url, settings.own_url))
-    manner = Manner(site, language=settings.language)
+    decided_by = decide or decider_of(knowledge, settings, None)
 
     def offer(service: KnownService, listed: Service) -> Offer:
         parser = RequestParser(service.hook, knowledge.resource_type, limits)
-        return Offer(listed, parser, lambda request: decide(request, service, knowledge, sources, manner))
+        return Offer(listed, parser, lambda request: decided_by(request, service))
 
     return {each.id: offer(each, each.offer) for each in knowledge.services.values() if each.offer is not None}
+
+
+def decider_of(knowledge: Knowledge, settings: Settings, forms: FormLinks | None) -> Decide:
+    """How calls are decided here: with the loaded content, the allowed sources, and the manner of the site."""
+    sources = Sources(settings.fhir_servers, Bounds(seconds=settings.fhir_seconds, size=settings.max_body_bytes))
+    consulted = settings.mechanism or f"cds-service {version()}"
+    plain = Manner(Site(consulted, partial(_question_url, settings.own_url)), language=settings.language)
+    # Reading from a FHIR server waits, deciding computes: calls that compute take turns, or, with many of them, the
+    # threads would stand in each other's way and the small things (feedback, health) behind them all.
+    turn = threading.Lock()
+
+    def decide(request: HookRequest, service: KnownService) -> Decision:
+        facts = gather(request, service.needs, sources, knowledge.reading)
+        links = forms.links_of(request.call_id, request.received) if forms is not None else None
+        manner = replace(plain, site=Site(consulted, links)) if links is not None else plain
+        with turn:
+            return decide_on(request, service, knowledge, facts, manner)
+
+    return decide
+
+
+def form_links(settings: Settings) -> FormLinks | None:
+    """The links to the form behind question cards; None where there is no form."""
+    if settings.form_minutes == 0:
+        return None
+    secret = settings.form_secret.encode() if settings.form_secret else secrets.token_bytes(32)
+    return FormLinks(secret, settings.own_url, settings.form_minutes * 60)
+
+
+def pages_for_people(
+    knowledge: Knowledge, settings: Settings, decide: Decide, forms: FormLinks | None, keeping: Keeping
+) -> Sequence[Blueprint]:
+    """The workbench and the form behind question cards, each where the site has it."""
+    from cds_service.workbench.bench import Bench, Latency
+    from cds_service.workbench.form_pages import form_pages
+    from cds_service.workbench.frame import About
+    from cds_service.workbench.pages import Door, workbench
+
+    about = About("cds-service", version(), f"{len(knowledge.services)} services")
+    bench = Bench(
+        knowledge=knowledge,
+        decide=decide,
+        keep=keeping.keep,
+        keep_feedback=keeping.keep_feedback,
+        database=keeping.database,
+        latencies=lambda: (
+            Latency(service, *keeping.metrics.durations("cds_call_seconds", service)) for service in knowledge.services
+        ),
+        folders=content_folders(settings),
+        base_url=settings.own_url,
+        earlier=settings.earlier_content,
+        limits=Limits(size=settings.max_body_bytes),
+    )
+    found = [workbench(bench, about, Door(settings.workbench_token))] if settings.shows_workbench else []
+    if forms is not None:
+        store = FormStore(keeping.database, forms.key)
+        found.append(form_pages(bench, about, forms, store, settings.ehr_origins))
+    return found
 
 
 def content_folders(settings: Settings) -> tuple[Path, ...]:
@@ -162,7 +246,12 @@ def create_app(prepared: Prepared, worker: int = 0) -> Application:
         count=lambda fate, number: metrics.add("cds_decisions_total", fate, number),
     )
 
+    form_store = FormStore(quick_database, prepared.forms.key) if prepared.forms is not None else None
+
     def remember(service: str, request: HookRequest, decided: Decided) -> None:
+        if form_store is not None and prepared.forms is not None and prepared.forms.are_on(decided.response):
+            expires = int((request.received or request.as_of).timestamp()) + prepared.forms.seconds
+            form_store.keep(request.call_id, service, request.body, expires)
         if settings.store_decisions:
             decision_store.keep(_kept(service, request, decided))
 
@@ -196,9 +285,14 @@ def create_app(prepared: Prepared, worker: int = 0) -> Application:
     )
     for make in prepared.blueprints:
         app.register_blueprint(make())
+    keeping = Keeping(remember, keep_feedback, feedback_database, metrics)
+    for pages in prepared.pages(keeping):
+        app.register_blueprint(pages)
     log = CallLog(settings.log_level in ("debug", "info"))
     gate = Gate(app.wsgi_app, metrics, log, settings.concurrency, Headers(settings.cors_origins))
-    return Application(app, gate, (decision_store.flush, feedback_database.close, quick_database.close))
+    closers: list[Callable[[], object]] = [decision_store.flush]
+    closers += [form_store.flush] if form_store is not None else []
+    return Application(app, gate, (*closers, feedback_database.close, quick_database.close))
 
 
 def version() -> str:

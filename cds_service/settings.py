@@ -174,7 +174,24 @@ class Settings:
     workbench: str = _setting(
         "auto",
         partial(_one_of, allowed=("auto", "on", "off")),
-        "Whether GET / shows the workbench; auto: where callers need no token, for it asks for none.",
+        "Whether GET / shows the workbench; auto: on a loopback address, and wherever it asks for a password.",
+    )
+    workbench_token: str | None = _setting(
+        None, _text, "Password that the workbench asks for, with any user name; unset: it asks for none."
+    )
+    earlier_content: tuple[Path, ...] = _setting(
+        (), _paths, "Folders with earlier versions of the content, separated as in PATH; the workbench shows what changed."
+    )
+    form_minutes: int = _setting(
+        60,
+        partial(_number, least=0, most=1440),
+        "How long the form behind a question card can be opened; 0: cards link to the Questionnaire instead.",
+    )
+    form_secret: str | None = _setting(
+        None, _text, "Secret that seals links to forms; the same on all machines. Unset: a new one at every start."
+    )
+    ehr_origins: tuple[str, ...] = _setting(
+        (), _list, "Origins of EHRs that may show the form in a frame and are told the answers (SMART web messaging)."
     )
     # Patient data
     fhir_servers: tuple[str, ...] = _setting(
@@ -232,8 +249,10 @@ class Settings:
 
     @property
     def shows_workbench(self) -> bool:
-        """Whether people may look in without a token; settles `auto`."""
-        return self.workbench == "on" or (self.workbench == "auto" and not self.needs_tokens)
+        """Whether there is a workbench; settles `auto`."""
+        return self.workbench == "on" or (
+            self.workbench == "auto" and (self.is_loopback or self.workbench_token is not None)
+        )
 
     @property
     def extension_base(self) -> str:

@@ -89,6 +89,15 @@ class Metrics:
         at = self._at[name, value]
         return sum(self._cells[row * self._width + at] for row in range(self._rows))
 
+    def durations(self, name: str, value: str) -> tuple[int, float, tuple[tuple[float | None, int], ...]]:
+        """Of one histogram: how many, how long all together, and how many up to each bound (None: beyond the last)."""
+        at = self._at[name, value]
+        cells = [
+            sum(self._cells[row * self._width + at + i] for row in range(self._rows)) for i in range(len(BUCKETS) + 2)
+        ]
+        counts = [int(cell) for cell in cells[:-1]]
+        return sum(counts), cells[-1], tuple(zip((*BUCKETS, None), counts, strict=True))
+
     def text(self) -> str:
         """Everything in the Prometheus text format."""
         lines: list[str] = []

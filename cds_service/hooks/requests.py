@@ -53,6 +53,8 @@ class HookRequest:
     fhir_authorization: FhirAuthorization | None = None
     client: ClientProfile = ANY_CLIENT
     extension: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    received: datetime | None = None  # when the call came, whatever moment it is decided for
+    body: bytes = field(default=b"", repr=False)  # as it came
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ class RequestParser:
         body = check_text(body, self.limits)
         try:
             envelope = self._decode(body)
-            return self._request(envelope, arrival)
+            return self._request(envelope, arrival, body)
         except RecursionError:
             raise TooDeep("The JSON is nested too deeply.") from None
 
@@ -141,7 +143,7 @@ class RequestParser:
                 pass  # patient_data reads it resource by resource
         return raw
 
-    def _request(self, envelope: _Envelope[Any], arrival: Arrival) -> HookRequest:
+    def _request(self, envelope: _Envelope[Any], arrival: Arrival, body: bytes) -> HookRequest:
         if envelope.hook != self.hook:
             what = f'The hook of this service is "{self.hook}"; the request is for another one.'
             raise WrongHook(what, member="hook", remedy="Call the service that discovery lists for that hook.")
@@ -165,6 +167,8 @@ class RequestParser:
             fhir_authorization=_authorization(envelope.fhirAuthorization),
             client=arrival.client,
             extension=extension,
+            received=arrival.now,
+            body=body,
         )
 
     def _extension(self, raw: msgspec.Raw) -> Mapping[str, Any]:

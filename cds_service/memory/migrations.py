@@ -23,6 +23,10 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE tokens (id TEXT PRIMARY KEY, expires BIGINT NOT NULL)",
         "CREATE INDEX tokens_expires ON tokens (expires)",
     ),
+    (
+        "CREATE TABLE forms (id TEXT PRIMARY KEY, expires BIGINT NOT NULL, sealed TEXT NOT NULL)",
+        "CREATE INDEX forms_expires ON forms (expires)",
+    ),
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import flask
@@ -27,7 +27,7 @@ class About:
 
     product: str
     version: str
-    content_state: Callable[[], str]
+    content_state: str
 
 
 def frame_pages(blueprint: flask.Blueprint, about: About, pages: Sequence[Page]) -> None:
@@ -39,7 +39,7 @@ def frame_pages(blueprint: flask.Blueprint, about: About, pages: Sequence[Page])
         return {
             "product": about.product,
             "version": about.version,
-            "content_state": about.content_state(),
+            "content_state": about.content_state,
             "navigation": [
                 {
                     "href": flask.url_for(f"{blueprint.name}.{page.endpoint}"),

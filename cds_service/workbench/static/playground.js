@@ -1,16 +1,14 @@
-// The playground: one request in the editor, one answer beside it. All rendering of answers happens on the server.
+// The playground: one call on the left, one decision on the right. What is shown is rendered by the service.
 "use strict";
 const $ = (selector, root = document) => root.querySelector(selector);
 const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
-const state = { service: "", request: null, facts: {}, before: null, timer: 0, running: null };
+const state = { service: "", request: null, facts: {}, baseline: null, timer: 0, running: null, stale: { why: true, logic: true }, library: "" };
 
 async function ask(url, body) {
   const options = body === undefined ? {} : {
     method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
   };
-  if (state.running) state.running.abort();
-  state.running = new AbortController();
-  const answer = await fetch(url, { ...options, signal: state.running.signal });
+  const answer = await fetch(url, options);
   const data = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Error(data.message || `The service answered ${answer.status}.`);
   return data;
@@ -22,230 +20,319 @@ function say(text, failed = false) {
   status.classList.toggle("is-critical", failed);
 }
 
-function show(data) {
-  $("#answer").innerHTML = data.html;
-  $("#answer").classList.remove("fresh");
-  void $("#answer").offsetWidth;
-  $("#answer").classList.add("fresh");
-  $("#curl").textContent = data.curl;
-  $("#response").textContent = data.response;
-  $("#sent").textContent = data.sent;
-  say(`Answered in ${data.milliseconds} ms.`);
+async function guarded(work) {
+  try { return await work(); } catch (error) { say(error.message, true); return undefined; }
 }
 
+const current = () => ({ service: state.service, request: state.request, facts: state.facts });
+const isChanged = () => state.baseline && JSON.stringify(state.baseline) !== JSON.stringify(current());
+
+// ---- deciding
 async function decide() {
-  readEditor();
-  if (!state.request) return;
+  if (!readEditor() || !state.request) return;
+  const turn = {};
+  state.running = turn;
   say("Deciding …");
-  try {
-    show(await ask("playground/decide", {
-      service: state.service, request: state.request, facts: state.facts, before: state.before,
-    }));
-  } catch (error) {
-    if (error.name !== "AbortError") say(error.message, true);
-  }
+  await guarded(async () => {
+    const data = await ask("playground/decide", { ...current(), before: isChanged() ? state.baseline : null });
+    if (state.running !== turn) return; // a later change is on its way
+    $("#answer").innerHTML = data.html;
+    $("#curl").textContent = data.curl;
+    $("#response").textContent = data.response;
+    $("#sent").textContent = data.sent;
+    showFacts(data.facts);
+    say(`Answered in ${data.milliseconds} ms.`);
+    state.stale = { why: true, logic: true };
+    await showTab();
+  });
 }
+
+function soon() { clearTimeout(state.timer); state.timer = setTimeout(decide, 120); }
 
 function readEditor() {
   const text = $("#request").value.trim();
-  if (!text) { state.request = null; return; }
-  try { state.request = JSON.parse(text); } catch (error) { state.request = null; say(`This is no JSON: ${error.message}`, true); }
+  try { state.request = text ? JSON.parse(text) : null; return true; } catch (error) { say(`The request is no JSON: ${error.message}`, true); return false; }
 }
 
-function writeEditor() { $("#request").value = JSON.stringify(state.request, null, 1); }
-
-function soon() {
-  clearTimeout(state.timer);
-  state.timer = setTimeout(decide, 150);
-}
+function writeEditor() { $("#request").value = JSON.stringify(state.request, null, 1); fillOrder(); }
 
 function load(data) {
-  state.service = data.service;
-  state.request = data.request;
-  state.facts = {};
-  state.before = null;
+  Object.assign(state, { service: data.service, request: data.request, facts: {} });
+  state.baseline = JSON.parse(JSON.stringify(current()));
   $("#service").value = data.service;
   $("#says").textContent = data.says || "";
   $("#case-name").value = data.name || "";
-  writeEditor();
   clearFacts();
-  fillOrder();
-  decide();
+  writeEditor();
+  return decide();
 }
 
-async function loadExample(id) {
-  try { load(await ask(`playground/examples/${encodeURIComponent(id)}`)); }
-  catch (error) { if (error.name !== "AbortError") say(error.message, true); }
+const loadExample = (id) => guarded(async () => load(await ask(`playground/examples/${encodeURIComponent(id)}`)));
+const loadText = (text) => guarded(async () => load(await ask("playground/read", { text, service: $("#service").value })));
+
+async function changeRequest(url, more = {}) {
+  if (!readEditor()) return;
+  await guarded(async () => {
+    state.request = (await ask(url, { ...current(), ...more })).request;
+    writeEditor();
+    await decide();
+  });
 }
 
-// ---- facts: known true, known false, unknown, or as the chart says
+// ---- examples
+let searching = 0;
+async function searchExamples() {
+  const turn = ++searching;
+  const data = await guarded(() => ask(`playground/examples?q=${encodeURIComponent($("#example-search").value)}`));
+  if (!data || turn !== searching) return;
+  $("#examples").innerHTML = data.html;
+  $("#example-count").textContent = `${data.count} found`;
+}
+
+function chooseExample(button) {
+  $$("#examples [aria-pressed=true]").forEach((other) => other.setAttribute("aria-pressed", "false"));
+  button.setAttribute("aria-pressed", "true");
+  return loadExample(button.dataset.example);
+}
+
+// ---- facts: as the chart says, known, or explicitly unknown
 function clearFacts() {
   $$("#facts [data-fact]").forEach((row) => {
-    $$("input[type=radio]", row).forEach((radio) => { radio.checked = radio.value === "chart"; });
-    $$("input[type=text], input[type=number], select", row).forEach((field) => { field.value = ""; });
+    $("input[value=chart]", row).checked = true;
+    $$("[data-value], [data-date]", row).forEach((field) => { field.value = ""; });
     row.classList.remove("changed");
   });
 }
 
 function readFact(row) {
   const name = row.dataset.fact;
-  const choice = $("input[type=radio]:checked", row)?.value || "chart";
-  const field = $("[data-value]", row);
-  const date = $("input[type=date]", row)?.value;
-  if (state.before === null) state.before = JSON.parse(JSON.stringify(state.facts));
-  if (choice === "chart") delete state.facts[name];
-  else if (choice === "value") {
-    if (!field || field.value === "") { delete state.facts[name]; } else { state.facts[name] = { value: field.value, date }; }
-  } else state.facts[name] = { value: choice === "unknown" ? null : choice === "true", date };
+  const choice = $("input[type=radio]:checked", row).value;
+  const value = $("[data-value]", row)?.value ?? "";
+  const date = $("[data-date]", row).value;
+  const said = { true: true, false: false, unknown: null, value }[choice];
+  if (choice === "chart" || (choice === "value" && value === "")) delete state.facts[name];
+  else state.facts[name] = date ? { value: said, date } : { value: said };
   row.classList.toggle("changed", name in state.facts);
 }
 
-// ---- the order: procedure and levels by words or code
-function orders() {
-  const entries = state.request?.context?.draftOrders?.entry || [];
-  return entries.map((entry) => entry.resource).filter((resource) => resource?.resourceType === "ServiceRequest");
+let lastFacts = {};
+function showFacts(facts) {
+  lastFacts = facts;
+  for (const row of $$("#facts [data-fact]")) {
+    const fact = facts[row.dataset.fact];
+    $("[data-now]", row).textContent = fact ? fact.now : "not looked at here";
+    $("[data-open]", row).hidden = !fact?.open;
+  }
+  filterFacts();
 }
+
+function filterFacts() {
+  const words = $("#fact-search").value.toLowerCase().split(/\s+/).filter(Boolean);
+  const all = $("#fact-all").checked || words.length > 0;
+  const rows = $$("#facts [data-fact]");
+  let shown = 0;
+  for (const row of rows) {
+    const name = row.dataset.fact;
+    const hit = words.every((word) => row.dataset.words.includes(word));
+    row.hidden = !(hit && (all || lastFacts[name]?.matters || name in state.facts));
+    shown += row.hidden ? 0 : 1;
+  }
+  const open = rows.filter((row) => lastFacts[row.dataset.fact]?.open);
+  open.reverse().forEach((row) => row.parentElement.prepend(row));
+  $("#fact-count").textContent = all ? `${shown} of ${rows.length} facts` : `${shown} facts that this decision looks at, of ${rows.length}`;
+}
+
+// ---- the order: procedure and levels by words or code
+const drafts = () => (state.request?.context?.draftOrders?.entry || []).map((entry) => entry.resource).filter((resource) => resource?.resourceType === "ServiceRequest");
+const chosenOrder = () => drafts()[Number($("#order-number").value) || 0];
+let offered = new Map();
 
 function fillOrder() {
-  const order = orders()[0];
-  $("#order-fields").hidden = !order;
+  const all = drafts();
+  $("#order-fields").hidden = !all.length;
+  $("#order-choice").hidden = all.length < 2;
+  const number = $("#order-number");
+  const before = Math.min(Number(number.value) || 0, Math.max(all.length - 1, 0));
+  number.replaceChildren(...all.map((order, at) => new Option(order.code?.text || order.code?.coding?.[0]?.code || order.id, at)));
+  number.value = all.length ? before : "";
+  const order = chosenOrder();
   if (!order) return;
-  const coding = (order.code?.coding || [])[0] || {};
-  $("#order-code").value = coding.code || "";
-  $("#order-system").value = coding.system || $("#order-system").value;
-  $("#order-levels").value = (order.bodySite || []).map((site) => (site.coding || [])[0]?.code || "").filter(Boolean).join(", ");
+  const coding = order.code?.coding?.[0] || {};
+  $("#order-code").value = coding.code || order.code?.text || "";
+  $("#order-says").textContent = [order.code?.text || coding.display, coding.system].filter(Boolean).join(" · ");
+  $("#order-levels").value = (order.bodySite || []).map((site) => site.coding?.[0]?.code || site.text || "").filter(Boolean).join(", ");
 }
 
-function writeOrder() {
-  const order = orders()[0];
+async function offerCodes() {
+  const text = $("#order-code").value.trim();
+  if (offered.has(text)) return;
+  const found = await guarded(() => ask(`playground/orders?q=${encodeURIComponent(text)}`));
+  if (!found) return;
+  offered = new Map(found.map((code) => [code.code, code]));
+  $("#order-codes").replaceChildren(...found.map((code) => { const option = new Option(`${code.display} (${code.system})`, code.code); return option; }));
+}
+
+async function writeOrder() {
+  if (!readEditor()) return;
+  const order = chosenOrder();
   if (!order) return;
-  readEditor();
-  const current = orders()[0];
-  const system = $("#order-system").value;
-  current.code = { coding: [{ system, code: $("#order-code").value.trim() }] };
+  const text = $("#order-code").value.trim();
+  if (!offered.has(text)) await offerCodes();
+  const known = offered.get(text);
+  const before = order.code?.coding?.[0];
+  if (known) order.code = { coding: [{ system: known.system, code: known.code }], ...(known.display ? { text: known.display } : {}) };
+  else if (before?.code !== text) order.code = { text };
   const levels = $("#order-levels").value.split(/[\s,;]+/).filter(Boolean);
-  if (levels.length) {
-    current.bodySite = levels.map((level) => ({ coding: [{ system: $("#order-levels").dataset.system, code: level.toUpperCase() }] }));
-  } else delete current.bodySite;
+  if (levels.length) order.bodySite = levels.map((level) => ({ coding: [{ system: $("#order-levels").dataset.system, code: level.toUpperCase() }] }));
+  else delete order.bodySite;
   writeEditor();
   soon();
 }
 
 // ---- what an EHR does with a card
-function applySuggestion(button) {
-  const actions = JSON.parse(button.dataset.actions);
-  readEditor();
-  const context = state.request.context || {};
-  const bundle = context.draftOrders || (context.draftOrders = { resourceType: "Bundle", type: "collection", entry: [] });
-  const known = (resource) => (entry) => entry.resource?.resourceType === resource.resourceType && entry.resource?.id === resource.id;
-  for (const action of actions) {
-    if (action.type === "delete") {
-      bundle.entry = bundle.entry.filter((entry) => `${entry.resource?.resourceType}/${entry.resource?.id}` !== action.resourceId);
-    } else if (action.type === "update") {
-      const at = bundle.entry.findIndex(known(action.resource));
-      if (at >= 0) bundle.entry[at].resource = action.resource; else bundle.entry.push({ resource: action.resource });
-    } else if (action.resource.resourceType === "ServiceRequest") {
-      bundle.entry.push({ resource: { id: `draft-${bundle.entry.length + 1}`, ...action.resource } });
-    } else fileResource(action.resource);
-  }
-  writeEditor();
-  fillOrder();
-  sendFeedback(button.dataset.card, { outcome: "accepted", acceptedSuggestions: [{ id: button.dataset.suggestion }] });
-  say(`Applied: ${button.textContent.trim()}`);
-  decide();
-}
-
-function fileResource(resource) {
-  const prefetch = state.request.prefetch || (state.request.prefetch = {});
-  const key = $("#request").dataset[`key${resource.resourceType}`] || Object.keys(prefetch).find((name) =>
-    prefetch[name]?.entry?.some((entry) => entry.resource?.resourceType === resource.resourceType)) || resource.resourceType.toLowerCase();
-  const bundle = prefetch[key]?.resourceType === "Bundle" ? prefetch[key] : { resourceType: "Bundle", type: "searchset", entry: [] };
-  bundle.entry = [...(bundle.entry || []), { resource: { id: `filed-${Date.now()}`, ...resource } }];
-  prefetch[key] = bundle;
+async function applySuggestion(button) {
+  const label = button.textContent.trim();
+  const feedback = sendFeedback(button.dataset.card, { outcome: "accepted", acceptedSuggestions: [{ id: button.dataset.suggestion }] });
+  await changeRequest("playground/apply", { actions: JSON.parse(button.dataset.actions) });
+  await feedback;
+  say(`Applied: ${label}. The service was told.`);
 }
 
 async function sendFeedback(card, outcome) {
   const item = { card, outcomeTimestamp: new Date().toISOString().replace(/\.\d+Z$/, "Z"), ...outcome };
-  const answer = await fetch(`cds-services/${encodeURIComponent(state.service)}/feedback`, {
-    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ feedback: [item] }),
-  });
-  say(answer.ok ? "Feedback was recorded." : `Feedback was refused (${answer.status}).`, !answer.ok);
+  return guarded(() => ask(`playground/feedback/${encodeURIComponent(state.service)}`, { feedback: [item] }));
 }
 
-function override(form) {
-  const card = form.dataset.card;
+async function override(form) {
   const option = $("select", form)?.selectedOptions[0];
   const comment = $("input[name=comment]", form).value.trim();
-  const reason = option?.value ? { reason: { code: option.value, system: option.dataset.system, display: option.textContent.trim() } } : {};
-  const overrideReason = { ...reason, ...(comment ? { userComment: comment } : {}) };
-  sendFeedback(card, { outcome: "overridden", ...(Object.keys(overrideReason).length ? { overrideReason } : {}) });
-  form.closest(".card").classList.add("quiet");
+  const overrideReason = {};
+  if (option?.value) overrideReason.reason = { code: option.value, system: option.dataset.system, display: option.textContent.trim() };
+  if (comment) overrideReason.userComment = comment;
+  const sent = await sendFeedback(form.dataset.card, { outcome: "overridden", ...(Object.keys(overrideReason).length ? { overrideReason } : {}) });
+  if (!sent) return;
+  const card = form.closest(".card");
+  card.classList.add("overridden");
+  $(".override-state", card).textContent = "Overridden. The service was told.";
+  form.closest("details").open = false;
 }
 
-// ---- files: a Bundle, a recorded request, a case
-async function loadFile(text) {
-  try { load(await ask("playground/read", { text, service: $("#service").value })); }
-  catch (error) { if (error.name !== "AbortError") say(error.message, true); }
+// ---- the other views
+const TABS = ["cards", "why", "logic", "take"];
+const openTab = () => $("[role=tab][aria-selected=true]").id.replace("tab-", "");
+
+async function selectTab(name, focus = false) {
+  for (const tab of TABS) {
+    const selected = tab === name;
+    $(`#tab-${tab}`).setAttribute("aria-selected", String(selected));
+    $(`#tab-${tab}`).tabIndex = selected ? 0 : -1;
+    $(`#panel-${tab}`).hidden = !selected;
+  }
+  if (focus) $(`#tab-${name}`).focus();
+  await showTab();
 }
 
-function download(name, text, type) {
+async function showTab() {
+  const name = openTab();
+  if (!state.request || !state.stale[name]) return;
+  if (name === "why") {
+    const data = await guarded(() => ask("playground/why", current()));
+    if (data) { $("#why").innerHTML = data.html; state.stale.why = false; }
+  } else if (name === "logic") await showLogic(state.library || $("[data-library]")?.dataset.library || "");
+}
+
+async function showLogic(library, define) {
+  if (!library) { state.stale.why = true; const data = await guarded(() => ask("playground/why", current())); if (data) $("#why").innerHTML = data.html; library = $("#why [data-library]")?.dataset.library; }
+  if (!library) { $("#logic").textContent = "No logic was run for this call."; return; }
+  const data = await guarded(() => ask("playground/logic", { ...current(), library }));
+  if (!data) return;
+  state.library = library;
+  state.stale.logic = false;
+  $("#logic").innerHTML = data.html;
+  const line = define && $$("#logic .defines").find((each) => each.dataset.define === define);
+  if (line) { line.classList.add("meant"); line.scrollIntoView({ block: "center" }); }
+}
+
+async function goToLogic(button) {
+  state.library = button.dataset.library;
+  state.stale.logic = false; // it is shown right below
+  await selectTab("logic", true);
+  await showLogic(button.dataset.library, button.dataset.define);
+}
+
+function download(name, text) {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.href = URL.createObjectURL(new Blob([text], { type: "application/yaml" }));
   link.download = name;
   link.click();
-  URL.revokeObjectURL(link.href);
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
-async function saveCase() {
-  readEditor();
-  try {
-    const data = await ask("playground/case", { service: state.service, request: state.request, facts: state.facts, name: $("#case-name").value });
-    download(data.name, data.text, "application/yaml");
-  } catch (error) { say(error.message, true); }
+async function copy(button) {
+  const text = $(button.dataset.copy);
+  try { await navigator.clipboard.writeText(text.textContent); say("Copied."); }
+  catch { text.closest("details")?.setAttribute("open", ""); getSelection().selectAllChildren(text); say("Selected; copy it with the keyboard."); }
 }
 
 document.addEventListener("DOMContentLoaded", () => {
-  $("#examples").addEventListener("click", (event) => {
-    const button = event.target.closest("[data-example]");
-    if (button) { $$("#examples [aria-pressed=true]").forEach((other) => other.setAttribute("aria-pressed", "false")); button.setAttribute("aria-pressed", "true"); loadExample(button.dataset.example); }
-  });
-  $("#example-search").addEventListener("input", (event) => {
-    const words = event.target.value.toLowerCase().split(/\s+/).filter(Boolean);
-    let shown = 0;
-    $$("#examples [data-example]").forEach((button) => {
-      const hit = words.every((word) => button.dataset.words.includes(word));
-      button.closest("li").hidden = !hit;
-      shown += hit ? 1 : 0;
-    });
-    $("#example-count").textContent = `${shown} shown`;
-  });
-  $("#fact-search").addEventListener("input", (event) => {
-    const word = event.target.value.toLowerCase();
-    $$("#facts [data-fact]").forEach((row) => { row.hidden = !row.dataset.words.includes(word); });
-  });
-  $("#facts").addEventListener("change", (event) => {
+  const on = (selector, event, work) => $(selector).addEventListener(event, work);
+  on("#examples", "click", (event) => { const button = event.target.closest("[data-example]"); if (button) chooseExample(button); });
+  on("#example-search", "input", searchExamples);
+  on("#fact-search", "input", filterFacts);
+  on("#fact-all", "change", filterFacts);
+  on("#facts", "change", (event) => {
     const row = event.target.closest("[data-fact]");
     if (!row) return;
     if (event.target.matches("[data-value]")) $("input[value=value]", row).checked = true;
     readFact(row);
     soon();
   });
-  $("#service").addEventListener("change", (event) => { state.service = event.target.value; const chosen = event.target.selectedOptions[0]; if (state.request) { readEditor(); state.request.hook = chosen.dataset.hook; writeEditor(); decide(); } });
-  $("#order-fields").addEventListener("change", writeOrder);
-  $("#decide").addEventListener("click", decide);
-  $("#request").addEventListener("change", () => { readEditor(); fillOrder(); decide(); });
-  $("#reset-facts").addEventListener("click", () => { state.facts = {}; state.before = null; clearFacts(); decide(); });
-  $("#file").addEventListener("change", async (event) => { const file = event.target.files[0]; if (file) loadFile(await file.text()); });
-  $("#save-case").addEventListener("click", saveCase);
-  $$("[data-copy]").forEach((button) => button.addEventListener("click", async () => {
-    try { await navigator.clipboard.writeText($(button.dataset.copy).textContent); say("Copied."); }
-    catch { say("The browser did not allow copying; the text is selected instead.", true); getSelection().selectAllChildren($(button.dataset.copy)); }
+  on("#reset-facts", "click", () => { state.facts = {}; clearFacts(); decide(); });
+  on("#service", "change", (event) => { state.service = event.target.value; if (state.request) changeRequest("playground/service"); });
+  on("#order-code", "input", offerCodes);
+  on("#order-code", "change", writeOrder);
+  on("#order-levels", "change", writeOrder);
+  on("#order-number", "change", fillOrder);
+  on("#decide", "click", decide);
+  on("#request", "change", () => { if (readEditor()) { fillOrder(); decide(); } });
+  on("#file", "change", async (event) => { const file = event.target.files[0]; if (file) loadText(await file.text()); });
+  on("#paste-load", "click", () => loadText($("#paste").value));
+  on("#save-case", "click", () => guarded(async () => {
+    if (!readEditor()) return;
+    const data = await ask("playground/case", { ...current(), name: $("#case-name").value, says: $("#says").textContent });
+    download(data.name, data.text);
   }));
-  const drop = $("#drop");
-  ["dragover", "drop"].forEach((name) => drop.addEventListener(name, (event) => event.preventDefault()));
-  drop.addEventListener("drop", async (event) => { const file = event.dataTransfer.files[0]; loadFile(file ? await file.text() : event.dataTransfer.getData("text")); });
-  $("#answer").addEventListener("click", (event) => { const button = event.target.closest("[data-actions]"); if (button) applySuggestion(button); });
-  $("#answer").addEventListener("submit", (event) => { event.preventDefault(); override(event.target); });
-  const first = new URLSearchParams(location.search).get("example") || $("#examples [data-example]")?.dataset.example;
-  if (first) loadExample(first);
+  $$("[data-copy]").forEach((button) => button.addEventListener("click", () => copy(button)));
+  for (const name of ["dragover", "drop"]) document.addEventListener(name, (event) => event.preventDefault());
+  document.addEventListener("drop", async (event) => {
+    const file = event.dataTransfer.files[0];
+    const text = file ? await file.text() : event.dataTransfer.getData("text");
+    if (text) loadText(text);
+  });
+  on("#answer", "click", (event) => { const button = event.target.closest("[data-actions]"); if (button) applySuggestion(button); });
+  on("#answer", "submit", (event) => { event.preventDefault(); override(event.target); });
+  on("#why", "click", (event) => { const button = event.target.closest("[data-library]"); if (button) { event.preventDefault(); goToLogic(button); } });
+  on("#logic", "change", (event) => { if (event.target.matches("[data-library-choice]")) showLogic(event.target.value); });
+  TABS.forEach((name, at) => {
+    on(`#tab-${name}`, "click", () => selectTab(name));
+    on(`#tab-${name}`, "keydown", (event) => {
+      const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      if (step) { event.preventDefault(); selectTab(TABS[(at + step + TABS.length) % TABS.length], true); }
+    });
+  });
+  const wanted = new URLSearchParams(location.search);
+  const first = $("#examples [data-example]");
+  (async () => {
+    if (wanted.get("example")) await loadExample(wanted.get("example"));
+    else if (first) await chooseExample(first);
+    const service = wanted.get("service");
+    if (service && service !== state.service && [...$("#service").options].some((option) => option.value === service)) {
+      const found = await guarded(() => ask(`playground/examples?q=${encodeURIComponent($(`#service option[value="${CSS.escape(service)}"]`).textContent)}`));
+      const list = document.createElement("ul");
+      list.innerHTML = found?.html || "";
+      const example = $("[data-example]", list);
+      if (example) await loadExample(example.dataset.example);
+      if (state.service !== service) { $("#service").value = service; state.service = service; await changeRequest("playground/service"); }
+    }
+  })();
 });

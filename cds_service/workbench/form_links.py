@@ -1,0 +1,95 @@
+"""Links to the form behind a question card: signed and expiring handles that say nothing about a patient.
+
+A handle names a call (a random id), the questions, and the moment until which it opens; a tag made with the secret of
+the site seals all three. The call itself stays with the service (`memory.forms`).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+
+from cds_service.errors import CdsError
+from cds_service.hooks.cards import Response
+
+PATH = "/form/"
+_TAG = 16
+_ID = 16
+_EXPIRES = 5
+_LONGEST = 256
+
+
+class FormClosed(CdsError):
+    """A link to a form that is not ours, was changed, or is too old."""
+
+    code = "form-closed"
+    status = 404
+
+
+@dataclass(frozen=True, slots=True)
+class Handle:
+    """What a link says: the call, the Questionnaire that it asks, and until when (seconds of the epoch)."""
+
+    call_id: str
+    questionnaire: str
+    expires: int
+
+
+@dataclass(frozen=True, slots=True)
+class FormLinks:
+    """Makes and opens links to forms."""
+
+    key: bytes = field(repr=False)
+    base_url: str
+    seconds: int
+    clock: Callable[[], float] = time.time
+
+    def links_of(self, call_id: str, received: datetime | None) -> Callable[[str], str | None]:
+        """For one call: the address of the form that asks a Questionnaire."""
+        expires = int(received.timestamp() if received is not None else self.clock()) + self.seconds
+
+        def link(questionnaire: str) -> str | None:
+            handle = Handle(call_id, questionnaire, expires)
+            return f"{self.base_url}{PATH}{self.text_of(handle)}"
+
+        return link
+
+    def text_of(self, handle: Handle) -> str:
+        """The handle as it stands in an address."""
+        told = uuid.UUID(handle.call_id).bytes + handle.expires.to_bytes(_EXPIRES) + handle.questionnaire.encode()
+        return base64.urlsafe_b64encode(self._tag(told) + told).rstrip(b"=").decode()
+
+    def open(self, text: str) -> Handle:
+        """What a handle says, if it is whole, ours, and not too old."""
+        if len(text) > _LONGEST:
+            raise FormClosed("This link is not one of ours.")
+        try:
+            sealed = base64.urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4))
+        except (binascii.Error, ValueError):
+            raise FormClosed("This link is not one of ours.") from None
+        tag, told = sealed[:_TAG], sealed[_TAG:]
+        if not hmac.compare_digest(tag, self._tag(told)) or len(told) < _ID + _EXPIRES:
+            raise FormClosed("This link is not one of ours.", remedy="Open the form from the card again.")
+        handle = Handle(
+            str(uuid.UUID(bytes=told[:_ID])),
+            told[_ID + _EXPIRES :].decode(),
+            int.from_bytes(told[_ID : _ID + _EXPIRES]),
+        )
+        if handle.expires < self.clock():
+            raise FormClosed("This link has expired.", remedy="Call up the advice again; its card has a new link.")
+        return handle
+
+    def are_on(self, response: Response) -> bool:
+        """Whether any card of an answer leads to a form."""
+        start = f"{self.base_url}{PATH}"
+        return any(link.url.startswith(start) for card in response.cards for link in card.links)
+
+    def _tag(self, told: bytes) -> bytes:
+        return hmac.new(self.key, b"form link" + told, sha256).digest()[:_TAG]
