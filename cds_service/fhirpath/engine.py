@@ -145,10 +145,10 @@ def compile_fhirpath(
     except RecursionError:
         raise FhirPathSemanticError(_TOO_DEEP, where=node.span, remedy="Divide it.") from None
     operators.read_whole(compiler, result.shape.types)
-    text = f"list({result.text})"
+    listed = f"list({result.text})"
     if not result.shape.many:
-        text = f"[] if {result.text} is None else [{result.text}]" if result.nullable else f"[{result.text}]"
-    compiler.writer.line(f"return {text}")
+        listed = f"[] if {result.text} is None else [{result.text}]" if result.nullable else f"[{result.text}]"
+    compiler.writer.line(f"return {listed}")
     return _assemble(text, context_type, compiler, result)
 
 

@@ -12,10 +12,14 @@ from functools import cache, lru_cache
 from typing import Any
 
 from cds_service.fhir.model.types import Element, r4
+from cds_service.fhirpath.failures import FhirPathEvaluationError
+from cds_service.values.codes import Code, Concept
 from cds_service.values.date_texts import parse_date, parse_datetime, parse_time
+from cds_service.values.interval import Interval
 from cds_service.values.longs import Long
 from cds_service.values.quantity import Quantity, Ratio
 from cds_service.values.temporals import Date, DateTime, Time
+from cds_service.values.tuples import Tuple
 
 UCUM = "http://unitsofmeasure.org"
 QUANTITY_TYPES = frozenset(("Quantity", "Age", "Count", "Distance", "Duration", "SimpleQuantity", "MoneyQuantity"))
@@ -204,9 +208,31 @@ def child(item: Any, name: str) -> list[Any]:
         return [getattr(item, name)] if name in TypeName.__struct_fields__ else []
     fhir_type = getattr(item, "fhir_type", None)
     if fhir_type is None:
-        return []
+        return _part_of_value(item, name)
     read = _readers(fhir_type).get(name)
     return [] if read is None else read(item)
+
+
+_PARTS: dict[type, frozenset[str]] = {
+    Code: frozenset(("code", "system", "version", "display")),
+    Concept: frozenset(("codes", "display")),
+    Quantity: frozenset(("value", "unit")),
+    Ratio: frozenset(("numerator", "denominator")),
+    Interval: frozenset(("low", "high", "lowClosed", "highClosed")),
+}
+
+
+def _part_of_value(item: Any, name: str) -> list[Any]:
+    """The items of an element of a value that other logic gave: a tuple, a code, an interval."""
+    if isinstance(item, Tuple):
+        if name not in item:
+            raise FhirPathEvaluationError(f"The tuple has no element {name!r}.", remedy="Correct the name.")
+        found = item[name]
+    elif name in _PARTS.get(item.__class__, ()):
+        found = getattr(item, name)
+    else:
+        return []
+    return list(found) if isinstance(found, (list, tuple)) else [] if found is None else [found]
 
 
 def children(item: Any) -> list[Any]:

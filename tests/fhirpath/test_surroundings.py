@@ -18,8 +18,11 @@ from cds_service.fhir.structs.flavours import ALL, lean
 from cds_service.fhirpath.engine import compile_fhirpath, variables_of
 from cds_service.fhirpath.environment import Environment
 from cds_service.fhirpath.failures import FhirPathEvaluationError
+from cds_service.values.codes import Code
 from cds_service.values.dates import now_from
+from cds_service.values.interval import Interval
 from cds_service.values.quantity import Quantity
+from cds_service.values.tuples import Tuple
 from tests.fhirpath.resources import OBSERVATION, OBSERVATION_STRUCT, PATIENT, PATIENT_STRUCT, read
 
 NOW = now_from(datetime(2025, 6, 15, 9, 0, tzinfo=UTC))
@@ -48,6 +51,26 @@ def test_variables_carry_results_of_other_logic() -> None:
     assert compiled.truth(None, Environment(variables=values)) is True
     with pytest.raises(FhirPathEvaluationError, match="No value was given for %"):
         compiled.truth(None, Environment())
+
+
+def test_values_of_other_logic_have_their_elements() -> None:
+    variables = {
+        "t": Tuple({"last value": 5, "when": ["a", "b"], "none": None}),
+        "c": Code("x", system="http://example.org/s"),
+        "i": Interval(1, 5, point_type="Integer"),
+    }
+    environment = Environment(variables=variables)
+    open_types = dict.fromkeys(variables)
+    for text, expected in (
+        ("%t.`last value` + 1", [6]),
+        ("%t.when.count()", [2]),
+        ("%t.none.empty()", [True]),
+        ("%c.system & '|' & %c.code", ["http://example.org/s|x"]),
+        ("%i.low = 1 and %i.lowClosed", [True]),
+    ):
+        assert compile_fhirpath(text, variables=open_types).evaluate(None, environment) == expected, text
+    with pytest.raises(FhirPathEvaluationError, match="no element 'lst'"):
+        compile_fhirpath("%t.lst", variables=open_types).evaluate(None, environment)
 
 
 def test_the_names_that_an_expression_expects_are_known() -> None:

@@ -216,7 +216,8 @@ def _step_anywhere(compiler: Compiler, item: Code, node: nodes.Member, body: Bod
     """A step from an item of unknown type: the name must at least exist somewhere."""
     model = compiler.model
     names = _all_names(model)
-    if node.name not in names and node.name not in ("namespace", "name", "value", "unit"):
+    open_variables = any(types is None for types in compiler.variables.values())  # their elements may have any name
+    if not open_variables and node.name not in names and node.name not in ("namespace", "name", "value", "unit"):
         near = get_close_matches(node.name, names, n=1)
         remedy = f"Did you mean `{near[0]}`?" if near else ""
         compiler.fail(f"No type of FHIR R4 has an element `{node.name}`.", node.span, remedy)
@@ -244,7 +245,7 @@ def _step_from_primitive(compiler: Compiler, item: Code, node: nodes.Member, bod
         return
     primitive = writer.function(items.Primitive)
     compiler.reads.add_beside_primitives(node.name)
-    with writer.block(f"if {item.text}.__class__ is {primitive}:"):
+    with writer.block(f"if {item.text}.__class__ is {primitive} and {item.text}.element is not None:"):
         if node.name == "extension":
             extensions = f"{item.text}.element.extension"
             compiler.each(Code(extensions, Shape(frozenset(("Extension",)), many=True)), body)
