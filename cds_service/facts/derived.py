@@ -70,7 +70,15 @@ def derive_codings(resources: Sequence[Struct], derive: DeriveCodings, coding_ty
             places[fhir_type] = _places(fhir_type)
         changed = False
         for attribute, read_as in places[fhir_type]:
-            changed = _fill_all(getattr(resource, attribute, None), read_as, derive, coding_type) or changed
+            value: Any = getattr(resource, attribute, None)
+            if not value:
+                continue
+            for concept in value if type(value) is list else (value,):
+                codings = getattr(concept, "coding", None)
+                # Most concepts have a code, and this is asked of every resource: they are through here.
+                if codings and codings[0].code:
+                    continue
+                changed = _fill(concept, read_as, derive, coding_type) or changed
         if changed:
             marked.append(resource)
     return marked
@@ -82,15 +90,6 @@ def _places(fhir_type: str) -> list[tuple[str, str]]:
     attributes = attributes_at(fhir_type, path) if path is not None and "." not in path else ()
     reason = _LIKE_A_PROBLEM.get(fhir_type)
     return [*((attribute, fhir_type) for attribute in attributes), *([(reason, "Condition")] if reason else [])]
-
-
-def _fill_all(value: Any, fhir_type: str, derive: DeriveCodings, coding_type: type[Struct]) -> bool:
-    if value is None:
-        return False
-    changed = False
-    for concept in value if isinstance(value, list) else (value,):
-        changed = _fill(concept, fhir_type, derive, coding_type) or changed
-    return changed
 
 
 def _fill(concept: Any, fhir_type: str, derive: DeriveCodings, coding_type: type[Struct]) -> bool:
