@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from cds_service.cql.type_relations import Relations
@@ -17,14 +18,21 @@ _FORMS = ("DateTime", "Period", "Instant", "Date")
 
 def effective_of(resource: Any) -> Any:
     """The date or date-time of a resource; null when it says none."""
-    for name in DATE_ELEMENTS:
-        for attribute in (name, *(f"{name}{form}" for form in _FORMS)):
-            value = getattr(resource, attribute, None)
-            if value is not None:
-                found = _read(value)
-                if found is not None:
-                    return found
+    kind: type = resource.__class__
+    for attribute in _attributes(kind):
+        value = getattr(resource, attribute)
+        if value is not None:
+            found = _read(value)
+            if found is not None:
+                return found
     return None
+
+
+@lru_cache(maxsize=512)
+def _attributes(kind: type) -> tuple[str, ...]:
+    """The attributes of a structure that hold such a date."""
+    names = [name for base in DATE_ELEMENTS for name in (base, *(f"{base}{form}" for form in _FORMS))]
+    return tuple(name for name in names if hasattr(kind, name))
 
 
 def _read(value: Any) -> Any:

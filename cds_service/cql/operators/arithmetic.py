@@ -13,9 +13,15 @@ _FAMILIES: tuple[tuple[Type, str], ...] = (
 )
 
 
+_EXACT = ("Modulo", "Power", "TruncatedDivide")
+
+
 def _families(operator: str, function: str, arity: int, *, without: tuple[Type, ...] = ()) -> list[Signature]:
     return [
-        Signature(operator, (kind,) * arity, kind, f"{module}.{function}")
+        # Where an Integer is uncertain, it can be added and multiplied, but not divided.
+        Signature(
+            operator, (kind,) * arity, kind, f"{module}.{function}", may_fail=kind == INTEGER and operator in _EXACT
+        )
         for kind, module in _FAMILIES
         if kind not in without
     ]

@@ -35,7 +35,7 @@ SIGNATURES: list[Signature] = [
         for kind in _TEMPORAL
     ],
     *[
-        Signature(operator, (kind, kind), INTEGER, f"durations.{function}", takes_precision=True)
+        Signature(operator, (kind, kind), INTEGER, f"durations.{function}", takes_precision=True, may_fail=True)
         for operator, function in (("DifferenceBetween", "difference"), ("DurationBetween", "duration"))
         for kind in _TEMPORAL
     ],

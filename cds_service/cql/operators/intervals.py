@@ -48,15 +48,24 @@ SIGNATURES: list[Signature] = [
         for kind in _PLAIN_POINTS
     ],
     Signature("Collapse", (ListOf(INTERVAL),), ListOf(INTERVAL), "coverage.collapse", system=True),
-    Signature("Collapse", (ListOf(INTERVAL), QUANTITY), ListOf(INTERVAL), "coverage.collapse", system=True),
+    Signature(
+        "Collapse", (ListOf(INTERVAL), QUANTITY), ListOf(INTERVAL), "coverage.collapse", system=True, may_fail=True
+    ),
     *_timing("Contains", "contains", _OUTER_FIRST),
     Signature("End", (INTERVAL,), T, "interval_bounds.end", may_fail=True, system=True),
     *_timing("Ends", "ends", _BOTH),
     Signature("Except", _BOTH, INTERVAL, "intervals.except_", system=True),
     Signature("Expand", (ListOf(INTERVAL),), ListOf(INTERVAL), "coverage.expand_intervals", system=True),
-    Signature("Expand", (ListOf(INTERVAL), QUANTITY), ListOf(INTERVAL), "coverage.expand_intervals", system=True),
+    Signature(
+        "Expand",
+        (ListOf(INTERVAL), QUANTITY),
+        ListOf(INTERVAL),
+        "coverage.expand_intervals",
+        system=True,
+        may_fail=True,
+    ),
     Signature("Expand", (INTERVAL,), ListOf(T), "coverage.expand_points", system=True),
-    Signature("Expand", (INTERVAL, QUANTITY), ListOf(T), "coverage.expand_points", system=True),
+    Signature("Expand", (INTERVAL, QUANTITY), ListOf(T), "coverage.expand_points", system=True, may_fail=True),
     *_timing("In", "in_", _OUTER_LAST),
     *_timing("Includes", "includes", _BOTH, _OUTER_FIRST),
     *_timing("IncludedIn", "included_in", _BOTH, _OUTER_LAST),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from cds_service.cql.runtime.run import UNSET, Failed, Run
@@ -29,32 +30,38 @@ class Frame:
     captures: list[Noticed] = field(default_factory=list)
 
 
+@lru_cache(maxsize=512)
+def _is_resource(kind: type) -> bool:
+    """Whether values of this class are resources: only they have `meta`."""
+    return hasattr(kind, "meta") and hasattr(kind, "fhir_type")
+
+
 class TracedRun(Run):
     """A run with a note for each definition: resources, searches, and the definitions that it asked."""
 
-    __slots__ = ("frames", "origins", "stack")
+    __slots__ = ("frames", "origins", "top")
 
     def __init__(
         self, slots: int, facts: Any, terminology: Any, base: TracedRun | None = None, changed: bytes | None = None
     ) -> None:
         super().__init__(slots, facts, terminology, base, changed)
         self.frames: dict[int, Frame] = {}
-        self.stack: list[Frame] = [Frame(-1)]
+        self.top = Frame(-1)
         # What tuples were made of; shared, so that a tuple keeps its origin wherever it goes.
         self.origins: dict[int, tuple[Tuple, Noticed]] = base.origins if base is not None else {}
 
     def ask(self, slot: int, function: Callable[[Any], Any]) -> Any:
         """The value of a definition, noted as asked by the one at work."""
-        self.stack[-1].used[slot] = None
+        asking = self.top
+        asking.used[slot] = None
         value = self.memory[slot]
         if value is not UNSET and value.__class__ is not Failed:
             return value
-        frame = self.frames[slot] = Frame(slot)
-        self.stack.append(frame)
+        self.top = self.frames[slot] = Frame(slot)
         try:
             return function(self)
         finally:
-            self.stack.pop()
+            self.top = asking
 
     def from_base(self, slot: int, function: Callable[[Any], Any]) -> Any:
         """The value that the base has, with what the base noted for it."""
@@ -77,12 +84,15 @@ class TracedRun(Run):
 
     def note(self, value: Any, element: str | None) -> Any:
         """Resources, or tuples made of them, that the result rests on."""
-        frame = self.stack[-1]
+        frame = self.top
         if value is not None and not frame.quiet:
             into = frame.captures[-1] if frame.captures else frame.resources
-            for item in value if isinstance(value, list) else (value,):
-                for key, pair in self.resources_in(item, element):
-                    into.setdefault(key, pair)
+            for item in value if value.__class__ is list else (value,):
+                if item.__class__ is Tuple:
+                    for key, pair in self.resources_in(item, element):
+                        into.setdefault(key, pair)
+                elif _is_resource(item.__class__):
+                    into.setdefault((id(item), element), (item, element))
         return value
 
     def resources_in(
@@ -94,18 +104,18 @@ class TracedRun(Run):
             if known is not None:
                 yield from known[1].items()
             for inner in item.values():
-                if getattr(inner, "fhir_type", None) is not None and hasattr(inner, "id"):
-                    yield from self.resources_in(inner, None)
-        elif item is not None and hasattr(item, "meta"):
+                if _is_resource(inner.__class__):
+                    yield (id(inner), None), (inner, None)
+        elif _is_resource(item.__class__):
             yield (id(item), element), (item, element)
 
     def begin(self) -> None:
         """From here on a tuple is made: what is noted belongs to it."""
-        self.stack[-1].captures.append({})
+        self.top.captures.append({})
 
     def tie(self, made: Tuple) -> Tuple:
         """The tuple is made; what was noted since `begin` stays with it."""
-        frame = self.stack[-1]
+        frame = self.top
         noted = frame.captures.pop() if frame.captures else {}
         self.origins[id(made)] = (made, noted)
         return made
@@ -124,24 +134,24 @@ class TracedRun(Run):
 
     def searched(self, resource: str, path: str | None, value_set: str | None, found: Any) -> Any:
         """A retrieve and how much it found."""
-        self.stack[-1].searches.append((resource, path, value_set, len(found)))
+        self.top.searches.append((resource, path, value_set, len(found)))
         return found
 
     def hush(self) -> None:
         """From here on rows are sifted."""
-        self.stack[-1].quiet += 1
+        self.top.quiet += 1
 
     def speak(self) -> None:
         """The row is sifted."""
-        self.stack[-1].quiet -= 1
+        self.top.quiet -= 1
 
     def mark(self) -> tuple[int, int]:
         """Where the notes stand, for a part that may fail."""
-        frame = self.stack[-1]
+        frame = self.top
         return frame.quiet, len(frame.captures)
 
     def restore(self, mark: tuple[int, int]) -> None:
         """Back to where the notes stood before a part that failed."""
-        frame = self.stack[-1]
+        frame = self.top
         frame.quiet = mark[0]
         del frame.captures[mark[1] :]
