@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any, Protocol
 
 from cds_service.facts.coding import attributes_at
@@ -63,13 +64,10 @@ class TextEvidence(Protocol):
 def derive_codings(resources: Sequence[Struct], derive: DeriveCodings, coding_type: type[Struct]) -> list[Struct]:
     """Put derived codings into concepts that have only text; the resources that got some."""
     marked: list[Struct] = []
-    places: dict[str, list[tuple[str, str]]] = {}
     for resource in resources:
         fhir_type: str = resource.fhir_type  # type: ignore[attr-defined]
-        if fhir_type not in places:
-            places[fhir_type] = _places(fhir_type)
         changed = False
-        for attribute, read_as in places[fhir_type]:
+        for attribute, read_as in _places(fhir_type):
             value: Any = getattr(resource, attribute, None)
             if not value:
                 continue
@@ -84,12 +82,13 @@ def derive_codings(resources: Sequence[Struct], derive: DeriveCodings, coding_ty
     return marked
 
 
-def _places(fhir_type: str) -> list[tuple[str, str]]:
+@cache
+def _places(fhir_type: str) -> tuple[tuple[str, str], ...]:
     """Where resources of a type have texts that stand for codes, and like which type's they are read."""
     path = r4().type(fhir_type).primary_code_path
     attributes = attributes_at(fhir_type, path) if path is not None and "." not in path else ()
     reason = _LIKE_A_PROBLEM.get(fhir_type)
-    return [*((attribute, fhir_type) for attribute in attributes), *([(reason, "Condition")] if reason else [])]
+    return (*((attribute, fhir_type) for attribute in attributes), *([(reason, "Condition")] if reason else []))
 
 
 def _fill(concept: Any, fhir_type: str, derive: DeriveCodings, coding_type: type[Struct]) -> bool:
