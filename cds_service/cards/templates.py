@@ -81,18 +81,24 @@ def _fill_all(line: _Line, values: Values) -> list[str]:
         for name in line.names:
             entries = values.get(name, ())
             if len(entries) > 1:
-                each = (_fill(line, {**values, name: (entry,)}) for entry in entries)
+                each = (_fill(line, values, name, entry) for entry in entries)
                 return [text for text in each if text is not None]
     filled = _fill(line, values)
     return [] if filled is None else [filled]
 
 
-def _fill(line: _Line, values: Values) -> str | None:
-    """The line with its parts filled in, several entries joined by commas; None where a part is empty."""
+def _fill(line: _Line, values: Values, repeated: str = "", entry: str = "") -> str | None:
+    """The line with its parts filled in, several entries joined by commas; None where a part is empty.
+
+    Of the `repeated` part this line has one entry.
+    """
     if not line.names:
         return line.texts[0]
     parts = [line.texts[0]]
     for name, after in zip(line.names, line.texts[1:], strict=True):
+        if name == repeated:
+            parts += (entry, after)
+            continue
         entries = values.get(name)
         if not entries:
             return None

@@ -10,69 +10,15 @@ from cds_service.hooks.definitions import HOOKS
 from cds_service.knowledge.definitions import defines_of
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.services import KnownService
+from cds_service.plans.order_words import PART_NAMES
 from cds_service.plans.policy import Policy
 from cds_service.plans.rules import Rule
 from cds_service.proposals.proposals import PLACEHOLDER
 
 _MANY = 3
 _HTML = re.compile(r"<[a-zA-Z/!]")
-_FIXED = frozenset(
-    # what plans/wording.py fills whatever the severities are called
-    [
-        "order",
-        "procedure",
-        "Procedure",
-        "candidates",
-        "level",
-        "level-words",
-        "several-levels",
-        "rating",
-        "provisional",
-        "panel",
-        "not-rated",
-        "no-scenario",
-        "questions",
-        "safety-questions",
-        "open-notes",
-        "target-question",
-        "alternatives",
-        "best-alternative",
-        "suggested",
-        "failed-parts",
-        "facts",
-        "levels",
-        "disclaimer",
-        "plan",
-        "scenario",
-        "scenario-title",
-        "scenario-description",
-        "scenario-note",
-        "source",
-        "conflict",
-        "rationale",
-        "also",
-        "difference",
-        "possible",
-        "fallback",
-        "reason",
-        "nearest",
-        "nearest-title",
-        "failed",
-        "emergency",
-        "emergency-titles",
-        "worst",
-        "unknown-notes",
-        "checks-met",
-        "checks-not-met",
-        "checks-not-documented",
-        "titles",
-        "count",
-        "not-met-count",
-        "not-documented-count",
-        "group",
-        "failures",
-    ]
-)
+# what plans/wording.py fills for groups, beside what it fills for orders
+_OF_GROUPS = frozenset({"titles", "count", "not-met-count", "not-documented-count", "group", "failures"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +124,7 @@ def _procedures(rule: Rule, place: str, known: set[str]) -> Iterator[Remark]:
 
 def _policy(policy: Policy) -> Iterator[Remark]:
     severities = {severity.code for severity in policy.severities}
-    known = _FIXED | severities | {f"{code}-titles" for code in severities}
+    known = PART_NAMES | _OF_GROUPS | severities | {f"{code}-titles" for code in severities}
     for card in policy.cards:
         for text in (*card.summary, card.detail):
             for name in sorted(set(PLACEHOLDER.findall(text)) - known):

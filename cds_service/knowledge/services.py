@@ -12,7 +12,7 @@ from cds_service.patient_data.needs import Need
 from cds_service.plans.apply import Activity
 from cds_service.plans.deciding import Knowhow
 from cds_service.plans.definitions import Action, Plan
-from cds_service.plans.expressions import Expression
+from cds_service.plans.expressions import Define, Expression
 from cds_service.plans.extensions import listed
 from cds_service.plans.orders import OrderCodes, read_order_codes
 from cds_service.plans.policy import Policy, read_policy
@@ -94,6 +94,10 @@ def policy_expressions(knowhow: Knowhow) -> Iterator[Expression]:
     targets = policy.targets
     candidates: list[Expression | None] = [targets.levels, targets.otherwise, targets.unclear]
     candidates += [check.condition for check in policy.order_checks.values()]
+    for card in policy.cards:
+        for name in card.cql_names:
+            library, _, define = name.removeprefix("cql:").partition(".")
+            candidates.append(Define(library, define))
     for group in knowhow.groups:
         candidates += [situation.condition for situation in (*group.preconditions, *group.no_match)]
     for rule in knowhow.rules.rules:

@@ -34,6 +34,7 @@ class Knowhow:
     groups: tuple[ScenarioGroup, ...]
     rules: RuleBook
     facts: FactCatalogue
+    cited: dict[str, str] = field(default_factory=dict)  # by rule: its sources in words, once they were asked for
 
     def group_for(self, procedure: str | None) -> ScenarioGroup | None:
         """The scenarios that decide orders of the procedure."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cds_service.plans.definitions import Plan
@@ -102,9 +102,21 @@ class Policy:
     words: Mapping[str, Any]
     cards: tuple[CardTemplate, ...]
 
+    _by_code: Mapping[str, tuple[int, Severity]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        found = {severity.code: (number, severity) for number, severity in enumerate(self.severities)}
+        object.__setattr__(self, "_by_code", found)
+
     def severity(self, code: str) -> Severity:
         """The meaning of a severity; one that is not declared is for information."""
-        return next((s for s in self.severities if s.code == code), Severity(code, "info", "info", code))
+        found = self._by_code.get(code)
+        return found[1] if found else Severity(code, "info", "info", code)
+
+    def seriousness(self, code: str) -> int:
+        """Where a severity stands among all: the smaller, the more serious."""
+        found = self._by_code.get(code)
+        return found[0] if found else len(self.severities)
 
     def rank(self, status: str, rating: str | None) -> int:
         """Where a result stands among those of several targets: the smaller, the worse."""

@@ -9,11 +9,12 @@ from typing import Any
 from cds_service.plans.deciding import ASK, Knowhow, OrderJudgement
 from cds_service.plans.extensions import listed
 from cds_service.plans.offers import ApplyActivity, Offers, Site, Subject, defined_orders
+from cds_service.plans.order_words import Entries, OrderWords
 from cds_service.plans.orders import accompanying, marked, replaced
 from cds_service.plans.policy import INDICATORS, worst_indicator
 from cds_service.plans.questions import Option
 from cds_service.plans.rules import Finding
-from cds_service.plans.wording import Values, Vocabulary, cql_values, order_values
+from cds_service.plans.wording import Vocabulary
 from cds_service.proposals.evidence import FactEvidence
 from cds_service.proposals.proposals import (
     CardTemplate,
@@ -49,7 +50,7 @@ class OrderProposals:
 
     def proposals(self) -> tuple[Proposal, ...]:
         """One for each card of the policy that has something to say about the order at this hook."""
-        values = order_values(self.judged, self.knowhow, self.words, self.draft, self.evidence)
+        values = OrderWords(self.judged, self.knowhow, self.words, self.draft, self.evidence)
         found = []
         for template in self.knowhow.policy.cards:
             if template.hooks and self.hook not in template.hooks:
@@ -105,17 +106,15 @@ class OrderProposals:
             found[found.index(worst)] = replace(worst, indicator=wanted)
         return _each_button_once(found)
 
-    def proposal(self, template: CardTemplate, indicator: str, values: Values) -> Proposal:
+    def proposal(self, template: CardTemplate, indicator: str, values: Mapping[str, Entries]) -> Proposal:
         """One card."""
         policy, record = self.knowhow.policy, self.judged.record
-        names = template.cql_names
-        filled = values | cql_values(names, self.judged.worst) if names else values
         label, url = self.source(template)
         return Proposal(
             template=template,
             order=record.order,
             indicator=indicator,
-            values=filled,
+            values=values,
             source_label=label,
             source_url=url,
             topic={"system": policy.topic_system, **template.topic},
@@ -284,7 +283,7 @@ class OrderProposals:
         words = f"{question} {text[:1].upper()}{text[1:]}"
         return ProposedSuggestion(words, (ProposedAction("create", words, observation),), "answer")
 
-    def failure(self, values: Values) -> Proposal:
+    def failure(self, values: Mapping[str, Entries]) -> Proposal:
         """The card that says what could not be worked out."""
         titles: dict[str, None] = {}
         for judgement in self.judged.judgements:
@@ -295,7 +294,7 @@ class OrderProposals:
                 for alternative in judgement.selection.group.alternatives:
                     if alternative.id in judgement.record.failures:
                         titles.setdefault(alternative.title)
-        filled = {**values, "failures": tuple(titles)}
+        filled = {"order": values.get("order", ()), "failures": tuple(titles)}
         record = self.judged.record
         return Proposal(
             template=_FAILURE,
