@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from datetime import date, datetime
 from operator import attrgetter
 from typing import Any
@@ -114,6 +115,12 @@ class Facts:
         patients: Sequence[Any] = self._by_type.get("Patient", ())
         self.patient: Any = patients[0] if len(patients) == 1 or (patients and patient_id is not None) else None
         self.patient_id: str | None = patient_id or (self.patient.id if self.patient is not None else None)
+
+    def at(self, as_of: DateTime | datetime) -> Facts:
+        """The same record looked at as of another moment; what logic makes of dates is up to the logic."""
+        other = copy(self)
+        other.as_of = dates.now_from(as_of) if isinstance(as_of, datetime) else as_of
+        return other
 
     def _sorted_out(
         self, batches: Sequence[Batch], patient_id: str | None

@@ -21,6 +21,7 @@ class Definitions(Protocol):
     """What counting needs of an evaluation: the value of a definition of a library."""
 
     def value(self, library: str, define: str) -> Any: ...
+    def at(self, moment: Any) -> Definitions: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +51,7 @@ def count_patient(measure: Measure, definitions: Definitions, subject: str) -> t
 
 def _count_group(measure: Measure, group: Group, definitions: Definitions, subject: str) -> Counted:
     try:
-        members = {
-            population.role: _names(definitions.value(measure.library, population.define), subject)
-            for population in group.populations
-        }
+        members = _members(measure, group, definitions, subject)
         strata = {
             stratifier.code: _values(definitions.value(measure.library, stratifier.define))
             for stratifier in group.stratifiers
@@ -71,6 +69,22 @@ def _count_group(measure: Measure, group: Group, definitions: Definitions, subje
         for name in names
     )
     return Counted(measure.identifier, group.identifier, items)
+
+
+def _members(measure: Measure, group: Group, definitions: Definitions, subject: str) -> dict[str, dict[str, None]]:
+    """Who is in each population; of a group with moments, each item is asked as of its own."""
+    if group.at is None:
+        return {
+            population.role: _names(definitions.value(measure.library, population.define), subject)
+            for population in group.populations
+        }
+    members: dict[str, dict[str, None]] = {population.role: {} for population in group.populations}
+    for row in definitions.value(measure.library, group.at) or ():
+        then = definitions.at(row["value"])
+        for population in group.populations:
+            if then.value(measure.library, population.define) is True:
+                members[population.role][row["item"]] = None
+    return members
 
 
 def _settle(roles: frozenset[str], group: Group) -> frozenset[str]:

@@ -2,7 +2,8 @@
 
 Standard elements carry the structure. Our extensions on a group (base `<canonical>/StructureDefinition/`) carry
 what FHIR has no element for: `quality-limit`, `quality-published`, `quality-unit`, `quality-review`,
-`quality-agreement`. They are told by the last part of their URL, so that a site may move the base.
+`quality-at`, `quality-association`, `quality-agreement`. They are told by the last part of their URL, so that a
+site may move the base.
 """
 
 from __future__ import annotations
@@ -91,6 +92,7 @@ class Group:
     limits: tuple[Limit, ...]
     published: tuple[Published, ...]
     review: bool
+    at: str | None  # definition of the moment of each item; the populations are then asked as of that moment
     association_with: tuple[str, ...]
     agreements: tuple[AgreementOf, ...]
 
@@ -158,6 +160,7 @@ def _parse_group(group: Mapping[str, Any], measure: str, number: int) -> Group:
         limits=tuple(_parse_limit(_Extensions(row), place) for row in extensions.nested("quality-limit")),
         published=tuple(_parse_published(_Extensions(row), place) for row in extensions.nested("quality-published")),
         review=extensions.flag("quality-review"),
+        at=extensions.text("quality-at"),
         association_with=tuple(extensions.texts("quality-association")),
         agreements=tuple(
             AgreementOf(

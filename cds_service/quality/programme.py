@@ -36,6 +36,7 @@ class Programme:
     decoder: Decoder
     groups: CodeGroups
     parameters: Mapping[tuple[str, str], Any]
+    parameter_names: frozenset[str]
     conventions: Conventions
     title: str
     version: str
@@ -83,6 +84,7 @@ def read_programme(knowledge: Knowledge) -> Programme:
         decoder=Decoder(lean(dict(compiled.reads()))),
         groups=CodeGroups(),
         parameters={key: value for key, value in knowledge.site_parameters.items() if key[0] in texts},
+        parameter_names=frozenset(p.name for name in compiled.libraries for p in compiled.parameters(name)),
         conventions=_conventions(settings),
         title=str(described.resource.get("title") or described.id) if described else "Quality",
         version=described.version if described else "",
@@ -113,7 +115,8 @@ def _measures(content: Content, errors: list[CdsError]) -> tuple[Measure, ...]:
 
 def _defines(measure: Measure) -> set[str]:
     populations = (part.define for group in measure.groups for part in group.populations)
-    return {*populations, *(part.define for group in measure.groups for part in group.stratifiers)}
+    moments = (group.at for group in measure.groups if group.at)
+    return {*populations, *moments, *(part.define for group in measure.groups for part in group.stratifiers)}
 
 
 def _is_defined(content: Content, library: str, define: str) -> bool:

@@ -16,6 +16,7 @@ from cds_service.quality.measures import Measure
 from cds_service.quality.programme import Programme
 from cds_service.values.dates import now_from
 from cds_service.values.interval import Interval
+from cds_service.values.temporals import Date
 
 PERIOD = "Measurement Period"
 UNREADABLE = "Unreadable"
@@ -86,6 +87,31 @@ def _month_end(year: int, month: int) -> date:
 
 
 @dataclass(frozen=True, slots=True)
+class Record:
+    """The definitions of a programme over one patient, now or as of another moment."""
+
+    programme: Programme
+    facts: Facts
+    parameters: Mapping[Any, Any]
+    run: Evaluation
+
+    def value(self, library: str, define: str) -> Any:
+        """The value of a definition."""
+        return self.run.value(library, define)
+
+    def at(self, moment: Any) -> Record:
+        """The same record as of `moment`; a day means its beginning, so that what the day brought is not known yet."""
+        if isinstance(moment, Date):
+            moment = datetime(moment.year, moment.month or 1, moment.day or 1, tzinfo=UTC)
+        return record_of(self.programme, self.facts.at(moment), self.parameters)
+
+
+def record_of(programme: Programme, facts: Facts, parameters: Mapping[Any, Any]) -> Record:
+    """The definitions of `programme` over `facts`."""
+    return Record(programme, facts, parameters, Evaluation(programme.compiled, facts, parameters))
+
+
+@dataclass(frozen=True, slots=True)
 class Counter:
     """Counts patients against the measures of a programme."""
 
@@ -112,11 +138,6 @@ class Counter:
         subject = self.name(f"Patient/{identifier}")
         given: dict[Any, Any] = {PERIOD: self.period.interval, UNREADABLE: list(facts.unreadable())}
         given.update(self.parameters or {})
-        declared = {
-            parameter.name
-            for library in self.programme.compiled.libraries
-            for parameter in self.programme.compiled.parameters(library)
-        }
-        known = {name: value for name, value in given.items() if name in declared}
-        run = Evaluation(self.programme.compiled, facts, {**self.programme.parameters, **known})
-        return subject, tuple(part for measure in self.measures for part in count_patient(measure, run, subject))
+        known = {name: value for name, value in given.items() if name in self.programme.parameter_names}
+        record = record_of(self.programme, facts, {**self.programme.parameters, **known})
+        return subject, tuple(part for measure in self.measures for part in count_patient(measure, record, subject))

@@ -274,3 +274,66 @@ def test_two_readers_in_the_order_of_their_names() -> None:
 
 def test_the_same_procedure_reported_twice_is_one_sitting() -> None:
     assert roles([*one(), *one()], "sittings") == [("Procedure/p-v1", COUNTED)]
+
+
+def ordered(rating: str | None, *, on: date = DAY - timedelta(days=14)) -> list[dict[str, Any]]:
+    """A sitting with the order behind it, three weeks of warfarin that end before the day, and perhaps a rating."""
+    order: dict[str, Any] = {
+        "resourceType": "ServiceRequest",
+        "id": "order",
+        "status": "completed",
+        "intent": "order",
+        "subject": {"reference": "Patient/p"},
+        "code": code(f"{OURS}/vcf-procedures", "vertebroplasty"),
+        "authoredOn": on.isoformat(),
+    }
+    if rating:
+        finer = {"coding": [{"system": f"{OURS}/appropriateness", "code": rating}]}
+        order["extension"] = [{"url": "http://fhir.org/argonaut/Extension/pama-rating", "valueCodeableConcept": finer}]
+    return [*changed(one(), "Procedure", basedOn=[{"reference": "ServiceRequest/order"}]), order]
+
+
+def stated(fact: str, value: bool, day: date) -> dict[str, Any]:
+    return {
+        "resourceType": "Observation",
+        "id": f"{fact}-{day.isoformat()}",
+        "status": "final",
+        "code": code(f"{OURS}/vcf-facts", fact),
+        "subject": {"reference": "Patient/p"},
+        "effectiveDateTime": day.isoformat(),
+        "valueBoolean": value,
+    }
+
+
+@pytest.mark.parametrize(
+    ("rating", "expected"),
+    [("usually-not-appropriate", EVENT), ("usually-appropriate", COUNTED), (None, LOOKED_FOR)],
+)
+def test_the_rating_on_the_order_is_counted_where_there_is_one(rating: str | None, expected: list[str]) -> None:
+    assert roles(ordered(rating), "rated-not-appropriate") == [("Procedure/p-v1", expected)]
+
+
+def test_a_contraindication_that_was_resolved_before_the_sitting() -> None:
+    resources = [
+        *ordered("usually-appropriate"),
+        stated("anticoagulant_active", True, DAY - timedelta(days=20)),
+        stated("anticoagulant_active", False, DAY - timedelta(days=2)),
+        stated("sepsis", True, DAY + timedelta(days=3)),  # not known yet, at neither moment
+    ]
+    assert roles(resources, "correctable-at-order") == [("Procedure/p-v1", EVENT)]
+    assert roles(resources, "correctable-at-sitting") == [("Procedure/p-v1", COUNTED)]
+    assert roles(resources, "absolute-at-sitting") == [("Procedure/p-v1", COUNTED)]
+
+
+def test_what_is_on_record_before_the_sitting_counts_as_documented() -> None:
+    note = {
+        "resourceType": "DocumentReference",
+        "id": "note",
+        "status": "current",
+        "subject": {"reference": "Patient/p"},
+        "date": f"{later(-3).isoformat()}T08:00:00Z",
+        "content": [{"attachment": {"title": "note"}}],
+    }
+    assert roles([*one(), note], "care-pre-1") == [("Procedure/p-v1", EVENT)]
+    assert roles(one(), "care-pre-1") == [("Procedure/p-v1", COUNTED)]
+    assert roles([*one(), note], "care-post-1") == [("Procedure/p-v1", COUNTED)]

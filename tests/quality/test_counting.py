@@ -75,6 +75,9 @@ class Values:
             raise EvaluationError("no such thing here")
         return self.values[define]
 
+    def at(self, moment: Any) -> Values:
+        return self
+
 
 def patient(
     items: list[str], bad: list[str], operator: str, cause: str | None, unknown: list[str] | None = None
