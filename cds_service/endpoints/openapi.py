@@ -121,10 +121,10 @@ def _request(hook: str) -> dict[str, Any]:
             "hook": {"const": hook},
             "hookInstance": {"type": "string", "format": "uuid"},
             "context": context,
-            "prefetch": {"type": "object", "additionalProperties": {"type": ["object", "null"]}},
-            "fhirServer": {"type": "string", "pattern": "^https?://[a-z0-9.]{1,64}(/[a-z0-9]{1,64})?$"},
-            "fhirAuthorization": _schema("FhirAuthorization"),
-            "extension": {"type": "object"},
+            "prefetch": {"type": ["object", "null"], "additionalProperties": {"type": ["object", "null"]}},
+            "fhirServer": {"type": "string", "pattern": "^https?://[A-Za-z0-9.-]{1,64}(/[A-Za-z0-9._~/-]{1,64})?$"},
+            "fhirAuthorization": {"oneOf": [_schema("FhirAuthorization"), {"type": "null"}]},
+            "extension": {"type": ["object", "null"]},
         },
         "dependentRequired": {"fhirAuthorization": ["fhirServer"]},
     }
@@ -202,14 +202,14 @@ def _schemas() -> dict[str, Any]:
         "Feedback": {"type": "object", "required": ["feedback"], "properties": {"feedback": _feedback()}},
         "FhirAuthorization": {
             "type": "object",
-            "required": ["access_token", "token_type", "expires_in", "scope", "subject"],
+            "required": ["access_token"],
             "properties": {
                 "access_token": {"type": "string", "minLength": 1, "pattern": "^[A-Za-z0-9._~+/=-]+$"},
-                "token_type": {"const": "Bearer"},
-                "expires_in": {"type": "integer", "minimum": 0, "maximum": 2147483647},
-                "scope": {"type": "string"},
-                "subject": {"type": "string"},
-                "patient": {"type": "string"},
+                "token_type": {"type": "string", "pattern": "^[Bb]earer$"},
+                "expires_in": {"type": ["number", "null"]},
+                "scope": {"type": ["string", "null"]},
+                "subject": {"type": ["string", "null"]},
+                "patient": {"type": ["string", "null"]},
             },
         },
         "OperationOutcome": {
@@ -221,10 +221,13 @@ def _schemas() -> dict[str, Any]:
 
 
 def _feedback() -> dict[str, Any]:
-    short = {"type": "string", "maxLength": 200}
-    common = {"card": short | {"minLength": 1}, "outcomeTimestamp": {"type": "string", "format": "date-time"}}
+    short = {"type": ["string", "null"], "maxLength": 200}
+    common = {
+        "card": {"type": "string", "minLength": 1, "maxLength": 200},
+        "outcomeTimestamp": {"type": "string", "format": "date-time"},
+    }
     suggestion = {"type": "object", "required": ["id"], "properties": {"id": common["card"]}}
-    reason = {"type": "object", "properties": {"code": short, "system": short}}
+    reason = {"type": ["object", "null"], "properties": {"code": short, "system": short}}
     accepted = {
         "type": "object",
         "required": ["card", "outcome", "acceptedSuggestions", "outcomeTimestamp"],
@@ -240,7 +243,10 @@ def _feedback() -> dict[str, Any]:
         "properties": {
             **common,
             "outcome": {"const": "overridden"},
-            "overrideReason": {"type": "object", "properties": {"reason": reason, "userComment": {"type": "string"}}},
+            "overrideReason": {
+                "type": ["object", "null"],
+                "properties": {"reason": reason, "userComment": {"type": ["string", "null"]}},
+            },
         },
     }
     return {"type": "array", "maxItems": 1000, "items": {"oneOf": [accepted, overridden]}}

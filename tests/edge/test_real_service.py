@@ -132,6 +132,47 @@ def test_an_order_gets_a_record_and_feedback_finds_its_card(caller: Client, list
     assert caller.post("/cds-services/vcf-order-sign/feedback", json={"feedback": events}).status_code == 200
 
 
+def test_the_sandbox_is_answered(caller: Client) -> None:
+    """Its Bundle has no type and no fullUrl, and its order no code until a procedure is picked."""
+    order = {
+        "resourceType": "ServiceRequest",
+        "id": "example-request-id",
+        "status": "draft",
+        "intent": "plan",
+        "code": {"coding": [{}]},
+        "subject": {"reference": "Patient/p1"},
+    }
+    context = {
+        "userId": "Practitioner/COREPRACTITIONER1",
+        "patientId": "p1",
+        "selections": ["ServiceRequest/example-request-id"],
+        "draftOrders": {"resourceType": "Bundle", "entry": [{"resource": order}]},
+    }
+    body = hook_request("order-select", context=context, prefetch={"patient": PATIENT})
+    answer = caller.post("/cds-services/vcf-order-select", json=body)
+    assert answer.get_json() == {"cards": []}
+    order["code"] = {"coding": [{"system": "http://www.ama-assn.org/go/cpt", "code": "72148", "display": "x"}]}
+    answer = caller.post("/cds-services/vcf-order-select", json=body).get_json()
+    assert answer["extension"][DECISIONS][0]["order"] == "ServiceRequest/example-request-id"
+
+
+def test_order_dispatch_as_older_clients_send_it(caller: Client) -> None:
+    order = {
+        "resourceType": "ServiceRequest",
+        "id": "o1",
+        "status": "active",
+        "intent": "order",
+        "code": {"coding": [{"system": "http://www.ama-assn.org/go/cpt", "code": "22513"}]},
+        "subject": {"reference": "Patient/p1"},
+    }
+    found = {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": order}]}
+    context = {"patientId": "p1", "order": "ServiceRequest/o1", "performer": "Organization/x"}
+    body = hook_request("order-dispatch", context=context, prefetch={"patient": PATIENT, "service-request": found})
+    answer = caller.post("/cds-services/vcf-order-dispatch", json=body)
+    assert answer.status_code == 200
+    assert answer.get_json()["extension"][DECISIONS][0]["order"] == "ServiceRequest/o1"
+
+
 def test_fhir_knowledge_is_served(caller: Client) -> None:
     capabilities = caller.get("/fhir/metadata").get_json()
     assert capabilities["resourceType"] == "CapabilityStatement"
