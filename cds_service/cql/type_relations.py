@@ -380,6 +380,13 @@ class Relations:
         """Whether values of this type have an order and neighbours, as the ends of an interval need."""
         return kind in _POINTS or kind in (NULL, ANY, ERROR)
 
+    def point_of(self, kind: Type) -> Type:
+        """The System type that a value counts as at the end of an interval; of a choice, the one that has an order."""
+        if isinstance(kind, ChoiceOf):
+            points = {plain for option in kind.options if self.is_point(plain := self.systemized(option))}
+            return points.pop() if len(points) == 1 else kind
+        return self.systemized(kind)
+
     def is_ordered(self, kind: Type) -> bool:
         """Whether values of this type, or what they convert to, can be sorted."""
         if isinstance(kind, ChoiceOf):

@@ -116,6 +116,8 @@ def test_types_are_known_before_anything_runs(expression: str, kind: str) -> Non
         ("Count([Observation: code in { \"weight\", \"pain\" }])", 4),
         ("([Observation: \"weight\"] O return all O.value as FHIR.Quantity)[0].value", "70.0"),
         ("Max([Observation: \"weight\"] O return all O.value as FHIR.Quantity)", "70 'kg'"),
+        ("Last([Observation] O sort by effective).id", "p1"),
+        ("year from start of Interval[First([Observation] O sort by effective).effective, null]", 2025),
         ("Last([Observation: \"weight\"] O sort by (effective as FHIR.dateTime)).value as Quantity", "64.5 'kg'"),
         ("First([Observation: \"weight\"] O where O.value > 65 'kg').id", "w1"),
         ("First([Observation: \"weight\"] O where O.value > 66000 'g').id", "w1"),

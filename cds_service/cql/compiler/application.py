@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import eq
 
 from cds_service.cql.compiler.scope import Scope
 from cds_service.cql.operator_names import BINARY, UNARY
@@ -174,6 +175,8 @@ def mismatch(operator: str, kinds: Sequence[Type], candidates: list[Signature], 
             where=span,
             remedy=_forms(candidates),
         )
+    # The forms that take some of what was given say most about what was meant.
+    fitting.sort(key=lambda candidate: -sum(map(eq, candidate.parameters, kinds)))
     return TypeMismatch(f"{_words(operator)} does not take {_types(kinds)}.", where=span, remedy=_forms(fitting))
 
 

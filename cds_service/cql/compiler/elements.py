@@ -110,7 +110,9 @@ def _companion(operand: Element, span: Span) -> Element:
     """What stands beside a primitive: its id and its extensions."""
     kind, attribute = fhir("Element"), operand.attributes[0][1]
     name = f"_{operand.name}"
-    return Element(kind, span, operand.operand, operand.owner, name, ((kind, f"_{attribute}"),), is_list=False)
+    return Element(
+        kind, span, operand.operand, operand.owner, name, ((kind, f"_{attribute.rstrip('_')}"),), is_list=False
+    )
 
 
 def _renamed(operand: Typed, kind: Type) -> Typed:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from cds_service.cql import nodes
-from cds_service.cql.compiler.application import condition, converted
+from cds_service.cql.compiler.application import apply, condition, converted
 from cds_service.cql.compiler.dispatch import compile_expression, compile_node
 from cds_service.cql.compiler.scope import Scope
 from cds_service.cql.semantic_errors import DuplicateDefinition, TypeMismatch
 from cds_service.cql.static_types import (
+    BOOLEAN,
     CODE,
     NULL,
     VALUE_SET,
     ChoiceOf,
+    IntervalOf,
     ListOf,
     TupleOf,
     Type,
@@ -20,7 +22,10 @@ from cds_service.cql.static_types import (
 )
 from cds_service.cql.tree import (
     Aggregation,
+    AsType,
+    Conditional,
     Constant,
+    IsType,
     Local,
     QueryValue,
     Relationship,
@@ -120,24 +125,47 @@ def _result(
 
 def _key(item: nodes.SortItem, scope: Scope, this: Local) -> SortKey:
     key = this if item.key is None else compile_expression(item.key, scope.with_element(this))
-    if not scope.relations.is_ordered(key.type) and not has_error(key.type):
-        place = item.span if item.key is None else item.key.span
-        scope.problems.add(
-            TypeMismatch(
-                f"Values of type {key.type} have no order, so nothing can be sorted by them.",
-                where=place,
-                remedy="Sort by a number, a date, a quantity or a text." if item.key else "Write `sort by element`.",
-            )
+    descending = item.direction == "descending"
+    if isinstance(key.type, ChoiceOf):
+        moment = _moment(scope, key, key.type)
+        if moment is not None:
+            return SortKey(moment, descending)
+    elif scope.relations.is_ordered(key.type) or has_error(key.type):
+        step = scope.relations.conversion(key.type, scope.relations.systemized(key.type))
+        return SortKey(converted(key, step) if step is not None else key, descending)
+    place = item.span if item.key is None else item.key.span
+    scope.problems.add(
+        TypeMismatch(
+            f"Values of type {key.type} have no order, so nothing can be sorted by them.",
+            where=place,
+            remedy=_sortable(scope, key.type) if item.key else "Write `sort by element`.",
         )
-        return SortKey(Constant(key.type, place, None), item.direction == "descending")
-    target = _ordered_type(scope, key.type)
-    step = scope.relations.conversion(key.type, target)
-    return SortKey(converted(key, step) if step is not None else key, item.direction == "descending")
+    )
+    return SortKey(Constant(key.type, place, None), descending)
 
 
-def _ordered_type(scope: Scope, kind: Type) -> Type:
-    """What is compared for a key of this type: the System value behind it."""
-    if isinstance(kind, ChoiceOf):
-        ordered = [scope.relations.systemized(option) for option in kind.options if scope.relations.is_ordered(option)]
-        return ordered[0] if len(set(ordered)) == 1 else kind
-    return scope.relations.systemized(kind)
+def _sortable(scope: Scope, kind: Type) -> str:
+    options = kind.options if isinstance(kind, ChoiceOf) else ()
+    ordered = [str(option) for option in options if scope.relations.is_ordered(option)]
+    if ordered:
+        return f"Say with `as` which of its types to sort by, such as {ordered[0]}."
+    return "Sort by a number, a date, a quantity or a text."
+
+
+def _moment(scope: Scope, key: Typed, kind: ChoiceOf) -> Typed | None:
+    """A choice as something to sort by: its alternatives with an order, periods by their start; None if they mix."""
+    relations = scope.relations
+    plain = {option: relations.systemized(option) for option in kind.options}
+    ordered = {option: own for option, own in plain.items() if relations.is_ordered(own)}
+    if len(set(ordered.values())) != 1:
+        return None
+    (target,) = set(ordered.values())
+    branches: list[tuple[Typed, Typed]] = []
+    for option, own in plain.items():
+        narrowed: Typed = AsType(option, key.span, key, strict=False)
+        if option not in ordered and own == IntervalOf(target):
+            narrowed = apply(scope, "Start", (narrowed,), key.span)
+        step = relations.conversion(narrowed.type, target)
+        if step is not None:
+            branches.append((IsType(BOOLEAN, key.span, key, option), converted(narrowed, step)))
+    return Conditional(target, key.span, tuple(branches), Constant(target, key.span, None))

@@ -80,7 +80,7 @@ def compile_interval(node: nodes.IntervalSelector, scope: Scope) -> Typed:
 def interval_of(scope: Scope, low: Typed, high: Typed, low_closed: bool, high_closed: bool, span: Span) -> Typed:
     """The interval between two ends, which are brought to one type of point."""
     relations = scope.relations
-    kinds = (relations.systemized(low.type), relations.systemized(high.type))
+    kinds = (relations.point_of(low.type), relations.point_of(high.type))
     point = relations.common(*kinds)
     point = relations.systemized(point) if point is not None else None
     if point is not None and has_error(point):

@@ -59,8 +59,18 @@ def codes_as_members(codes: list[Code | None] | None) -> CodeList:
     return CodeList(codes or ())
 
 
-def members_of(run: Any, vocabulary: ValueSet | CodeSystem) -> Members:
+class NoMembers:
+    """What a vocabulary that is null has: nothing."""
+
+    def contains(self, system: str | None, code: str) -> bool:  # noqa: ARG002
+        """Never."""
+        return False
+
+
+def members_of(run: Any, vocabulary: ValueSet | CodeSystem | None) -> Members:
     """The members of a value set or code system that is only known at run time."""
+    if vocabulary is None:
+        return NoMembers()
     if isinstance(vocabulary, CodeSystem):
         return SystemMembers(vocabulary.id)
     if run.terminology is None:
