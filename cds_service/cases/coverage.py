@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from cds_service.cases.running import CaseResult
+from cds_service.cql.runtime.run import UNSET, Failed
 from cds_service.knowledge.knowledge import Knowledge
+from cds_service.plans.facts_catalogue import Fact
 from cds_service.plans.rules import Rule, is_text_only
 
 
@@ -21,19 +24,32 @@ class Coverage:
     ratings: set[tuple[str, str]] = field(default_factory=set)  # (scenario, procedure)
     facts: set[str] = field(default_factory=set)
 
-    def add(self, result: CaseResult) -> None:
+    def add(self, result: CaseResult, facts: Iterable[Fact]) -> None:
         """Count what one case reached."""
         if result.decision is None:
             return
         for judged in result.decision.trace.judged:
             self.facts |= {entry.fact for entry in judged.evidence if entry.value is not None}
             for judgement in judged.judgements:
+                if judgement.logic is not None:
+                    self.facts |= {fact.id for fact in facts if _was_known(judgement.logic.run, fact)}
                 for finding in judgement.findings:
                     (self.fired if finding.fires else self.silent).add(finding.rule.id)
                 for check in judgement.checks:
                     (self.checks_met if check.met is True else self.checks_open).add(check.rule.id)
                 if judgement.row is not None and judgement.record.primary:
                     self.ratings.add((judgement.record.primary, judgement.row.procedure))
+
+
+def _was_known(evaluation: Any, fact: Fact) -> bool:
+    """Whether the fact was evaluated to a value in this run, for whatever reason."""
+    slot, run = evaluation.compiled.entry(*fact.key).slot, evaluation.run
+    while run is not None:
+        value = run.memory[slot]
+        if value is not UNSET:
+            return value is not None and not isinstance(value, Failed)
+        run = run.base
+    return False
 
 
 @dataclass(frozen=True, slots=True)

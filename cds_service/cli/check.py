@@ -87,7 +87,7 @@ def _run(cases: Sequence[Case], knowledge: Knowledge, coverage: Coverage, *, qui
     with Progress("cases", len(cases), quiet=quiet) as progress:
         for case in cases:
             result = runner.run(case)
-            coverage.add(result)
+            coverage.add(result, knowledge.facts.facts)
             results.append(result)
             progress.step()
     return results

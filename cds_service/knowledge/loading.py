@@ -231,6 +231,7 @@ def _offered(service: KnownService, reach: DefinitionReach, model: Model) -> Kno
         title=service.plan.title,
         description=str(written.get("description") or service.plan.title),
         prefetch={need.key: need.template for need in needs if need.is_plain},
+        fhirpath_prefetch={need.key: need.template for need in needs if not need.is_plain},
         usage_requirements=str(written.get("usage") or "FHIR R4."),
     )
     return replace(service, needs=needs, offer=offer)

@@ -177,7 +177,8 @@ def make_deciding(
 ) -> Deciding:
     """What a service decides with: its rules, scenarios, procedures and words."""
     concepts = tuple(terminology.concepts(policy.procedures)) if policy.procedures else ()
-    procedures = Procedures(policy.procedures, concepts)
+    short = policy.words.get("procedure")
+    procedures = Procedures(policy.procedures, concepts, short if isinstance(short, Mapping) else {})
     rules_of = {plan.canonical: read_rules(plan, procedures, definitions.has_definition) for plan in plans}
     groups_of = {plan.canonical: read_scenarios(plan, definitions.has_definition) for plan in plans}
     rules = [rule for found in rules_of.values() for rule in found]
@@ -189,7 +190,7 @@ def make_deciding(
         rules_of=rules_of,
         groups_of=groups_of,
         words=_words(policy, definitions, terminology, base),
-        codes=read_order_codes(maps, policy.procedures, policy.regions),
+        codes=read_order_codes(maps, policy.procedures, policy.regions, policy.levels),
         activities=_activities(definitions, policy.procedures),
     )
 
@@ -207,6 +208,9 @@ def _words(policy: Policy, definitions: Definitions, terminology: Terminology, b
     facts = definitions.facts
     concepts = {concept.code: concept for concept in terminology.concepts(policy.facts)} if policy.facts else {}
     names = {code: concept.display for code, concept in concepts.items() if concept.display}
+    short = policy.words.get("fact")
+    if isinstance(short, Mapping):
+        names |= {str(code): str(name) for code, name in short.items()}
     units = {code: _property(concept, "unit") for code, concept in concepts.items()}
     answers: dict[str, str] = {"true": "yes", "false": "no"}
     options: dict[str, list[Option]] = {}

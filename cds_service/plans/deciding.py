@@ -221,6 +221,9 @@ def _rate(
     judgement = replace(judgement, selection=selection)
     rated_as = record.rated_as
     nearest = selection.nearest.id if selection.nearest else None
+    family = knowhow.procedures.line(record.procedure)
+    if not any(group.rates(code) for code in family):
+        return replace(judgement, selection=None), replace(record, status=NOT_RATED)
     if selection.excluded is not None:
         return judgement, replace(record, status=NO_MATCH, reason=selection.excluded.reason or None, nearest=nearest)
     if not group.rates(rated_as):

@@ -14,6 +14,7 @@ from cds_service.plans.wording import Vocabulary, cite, criterion_words, fact_wo
 from cds_service.proposals.evidence import FactEvidence
 from cds_service.proposals.outcomes import State
 
+_MOST_FACTS = 6
 Entries = tuple[str, ...]
 Part = Callable[["OrderWords"], Iterable[str | None]]
 
@@ -28,7 +29,9 @@ class OrderWords(Mapping[str, Entries]):
         words: Vocabulary,
         order: Mapping[str, Any] | None,
         evidence: Sequence[FactEvidence],
+        region: str | None = None,
     ) -> None:
+        self.region = region
         self.judged, self.knowhow, self.words, self.order, self.evidence = judged, knowhow, words, order, evidence
         self.record, self.worst = judged.record, judged.worst
         self._filled: dict[str, Entries] = {}
@@ -74,6 +77,16 @@ class OrderWords(Mapping[str, Entries]):
         """The scenario that leads."""
         return self.worst.selection.primary if self.worst.selection else None
 
+    @property
+    def region_words(self) -> str:
+        """The region that the order is about."""
+        written = self.knowhow.policy.words.get("region")
+        return str(written.get(self.region) or "") if isinstance(written, Mapping) and self.region else ""
+
+    def short(self, fact: str) -> str:
+        """The name of a fact, or of what else is asked."""
+        return self.words.fact_names.get(fact) or fact.replace("_", " ")
+
     def names(self, codes: Iterable[str]) -> Iterable[str]:
         """The names of procedures."""
         return (self.knowhow.procedures.name(code) for code in codes)
@@ -115,7 +128,8 @@ class OrderWords(Mapping[str, Entries]):
             return _cql_texts(name, self.worst)
         if name.endswith("-titles"):
             severity = name.removesuffix("-titles")
-            return [finding.rule.title for finding, _ in self.fired() if finding.rule.severity == severity]
+            rules = [finding.rule for finding, _ in self.fired() if finding.rule.severity == severity]
+            return [rule.title for rule in sorted(rules, key=lambda rule: not rule.emergency)]
         return [
             finding_words(finding, self.knowhow, levels)
             for finding, levels in self.fired()
@@ -139,6 +153,24 @@ def _worst(words: OrderWords) -> Iterable[str]:
     rank = words.knowhow.policy.seriousness
     ranked = sorted(words.fired(), key=lambda entry: -1 if entry[0].rule.emergency else rank(entry[0].rule.severity))
     return [finding.rule.title for finding, _ in ranked[:1]]
+
+
+def _decisive(words: OrderWords) -> Iterable[str]:
+    """The facts that the criteria of the leading scenario (or of those in question) read, recorded ones first."""
+    selection = words.selection
+    if selection is None:
+        return ()
+    asked = selection.undecided if selection.undecided else (selection.primary, selection.nearest)
+    criteria = [criterion for alternative in asked if alternative for criterion in alternative.criteria]
+    wanted = {
+        fact.id
+        for criterion in criteria
+        if isinstance(criterion, Define)
+        for fact in words.knowhow.facts.below((criterion.library, criterion.name))
+    }
+    found = [entry for entry in words.evidence if entry.fact in wanted and entry.value is not None]
+    found.sort(key=lambda entry: not entry.references)
+    return [fact_words(entry, words.words) for entry in found[:_MOST_FACTS]]
 
 
 def _unknown_notes(words: OrderWords) -> Iterable[str]:
@@ -197,6 +229,8 @@ _PARTS: Mapping[str, Part] = {
     "candidates": lambda w: w.names(w.record.candidates),
     "level": lambda w: [w.record.level],
     "level-words": lambda w: [f"at {w.record.level}"] if w.record.level else (),
+    "region": lambda w: [w.region_words],
+    "Region": lambda w: [w.region_words[:1].upper() + w.region_words[1:]],
     "several-levels": lambda w: [", ".join(level.level or "" for level in w.record.levels)],
     "levels": _levels,
     "rating": lambda w: [w.meaning(w.record.rating)],
@@ -206,13 +240,15 @@ _PARTS: Mapping[str, Part] = {
     "no-scenario": lambda w: [w.said("no-scenario", "no scenario fits")] if w.record.status == "no-variant" else (),
     "questions": lambda w: (w.question(fact) for fact in w.record.must_ask),
     "safety-questions": lambda w: (w.question(f) for f in w.record.safety_ask if f not in w.record.must_ask),
+    "asked": lambda w: (w.short(fact) for fact in w.record.must_ask),
+    "safety-asked": lambda w: (w.short(f) for f in w.record.safety_ask if f not in w.record.must_ask),
     "open-notes": lambda w: (w.question(fact) for fact in w.record.notes_unknown),
     "target-question": lambda w: [w.said(f"target-{w.worst.target_reason}")] if w.worst.target_reason else (),
     "alternatives": lambda w: w.names(w.record.alternatives),
     "best-alternative": lambda w: w.names(w.record.alternatives[:1]),
     "suggested": lambda w: w.names(w.record.suggested_next),
     "failed-parts": lambda w: w.record.failures,
-    "facts": lambda w: (fact_words(entry, w.words) for entry in w.evidence if entry.value is not None),
+    "facts": _decisive,
     "disclaimer": lambda w: [w.knowhow.policy.disclaimer],
     "plan": lambda w: [w.record.plan],
     "scenario": _of_primary(lambda a: a.says),
@@ -235,6 +271,7 @@ _PARTS: Mapping[str, Part] = {
     "worst": _worst,
     "unknown-notes": _unknown_notes,
     "checks-met": _checks(True),
+    "checks-met-titles": lambda w: (f.rule.title for f in w.worst.checks if f.met is True),
     "checks-not-met": _checks(False),
     "checks-not-documented": _checks(None),
 }

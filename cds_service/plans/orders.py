@@ -41,6 +41,19 @@ class OrderCodes:
 
     by_procedure: Mapping[str, tuple[OrderCode, ...]] = field(default_factory=dict)
     by_code: Mapping[tuple[str, str], OrderCode] = field(default_factory=dict)
+    of_levels: Mapping[str, str] = field(default_factory=dict)  # level -> region
+
+    def region(self, procedure: str, level: str | None, order: Mapping[str, Any]) -> str | None:
+        """The one region that an order is about; None where its kind of procedure has none, or several are meant."""
+        if not any(code.regions for code in self.by_procedure.get(procedure, ())):
+            return None
+        if level is not None and level in self.of_levels:
+            return self.of_levels[level]
+        concept = order.get("code")
+        codings = listed(concept.get("coding")) if isinstance(concept, Mapping) else []
+        keys = [(str(coding.get("system")), str(coding.get("code"))) for coding in codings]
+        found = {region for key in keys if key in self.by_code for region in self.by_code[key].regions}
+        return found.pop() if len(found) == 1 else None
 
     def counterpart(self, coding: Mapping[str, Any], procedure: str) -> OrderCode | None:
         """The code in the same system that orders `procedure` in the same region; None if there is none."""
@@ -51,7 +64,7 @@ class OrderCodes:
         return next((entry for entry in same if entry.regions == regions), None)
 
 
-def read_order_codes(maps: Iterable[Mapping[str, Any]], procedures: str, regions: str) -> OrderCodes:
+def read_order_codes(maps: Iterable[Mapping[str, Any]], procedures: str, regions: str, levels: str = "") -> OrderCodes:
     """The order codes in ConceptMaps that lead to the procedures, with the regions that other maps give them."""
     covered: dict[tuple[str, str], set[str]] = {}
     found: list[tuple[str, Mapping[str, Any], str]] = []
@@ -72,7 +85,10 @@ def read_order_codes(maps: Iterable[Mapping[str, Any]], procedures: str, regions
         entry = OrderCode(source, key[1], element.get("display"), procedure, frozenset(covered.get(key, ())))
         by_procedure.setdefault(procedure, []).append(entry)
         by_code.setdefault(key, entry)
-    return OrderCodes({code: tuple(entries) for code, entries in by_procedure.items()}, by_code)
+    of_levels = {
+        code: next(iter(found)) for (source, code), found in covered.items() if source == levels and len(found) == 1
+    }
+    return OrderCodes({code: tuple(entries) for code, entries in by_procedure.items()}, by_code, of_levels)
 
 
 def replaced(draft: Mapping[str, Any], procedure: str, name: str, system: str, codes: OrderCodes) -> dict[str, Any]:

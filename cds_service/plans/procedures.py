@@ -48,8 +48,11 @@ class Translating(Protocol):
 class Procedures:
     """The procedures of one code system."""
 
-    def __init__(self, system: str, concepts: Iterable[ProcedureConcept]) -> None:
+    def __init__(
+        self, system: str, concepts: Iterable[ProcedureConcept], names: Mapping[str, str] | None = None
+    ) -> None:
         self.system = system
+        self._names = names or {}
         self._concepts = {concept.code: concept for concept in concepts}
         self._properties = {code: dict(concept.properties) for code, concept in self._concepts.items()}
         self._children: dict[str, list[str]] = {}
@@ -64,7 +67,9 @@ class Procedures:
         return iter(self._concepts)
 
     def name(self, code: str) -> str:
-        """The display of a procedure; its code where it has none."""
+        """The short name of a procedure, else its display, else its code."""
+        if code in self._names:
+            return str(self._names[code])
         concept = self._concepts.get(code)
         return (concept.display if concept else None) or code
 

@@ -23,6 +23,7 @@ from cds_service.proposals.proposals import (
     ProposedLink,
     ProposedSuggestion,
 )
+from cds_service.proposals.sources import Citation
 
 _MOST_REPLACEMENTS = 3
 _MOST_ANSWERS = 8
@@ -50,7 +51,9 @@ class OrderProposals:
 
     def proposals(self) -> tuple[Proposal, ...]:
         """One for each card of the policy that has something to say about the order at this hook."""
-        values = OrderWords(self.judged, self.knowhow, self.words, self.draft, self.evidence)
+        record = self.judged.record
+        region = self.offers.codes.region(record.rated_as or record.procedure or "", record.level, self.draft or {})
+        values = OrderWords(self.judged, self.knowhow, self.words, self.draft, self.evidence, region)
         found = []
         for template in self.knowhow.policy.cards:
             if template.hooks and self.hook not in template.hooks:
@@ -128,20 +131,21 @@ class OrderProposals:
 
     def source(self, template: CardTemplate) -> tuple[str, str | None]:
         """The primary source of the advice."""
-        sources = []
+        for citation in self.citations(template):
+            if known := self.knowhow.policy.sources.get(citation.source):
+                return known.label, known.url
+        return self.knowhow.policy.source_label, self.knowhow.policy.source_url
+
+    def citations(self, template: CardTemplate) -> list[Citation]:
+        """What the advice is taken from, the most serious first."""
         selection = self.judged.worst.selection
         if template.about == "rules":
             fired = [f for f in self.fired() if f.rule.severity in template.severity]
             fired.sort(key=lambda finding: -INDICATORS.index(self._weight(finding)))
-            sources = [citation for finding in fired for citation in finding.rule.sources]
-        elif selection is not None and selection.primary is not None:
-            sources = list(selection.primary.sources)
-        elif selection is not None and selection.undecided:
-            sources = list(selection.undecided[0].sources)
-        for citation in sources:
-            if known := self.knowhow.policy.sources.get(citation.source):
-                return known.label, known.url
-        return self.knowhow.policy.source_label, self.knowhow.policy.source_url
+            return [citation for finding in fired for citation in finding.rule.sources]
+        if selection is not None and selection.primary is not None:
+            return list(selection.primary.sources)
+        return list(selection.undecided[0].sources) if selection is not None and selection.undecided else []
 
     def action_id(self, template: CardTemplate) -> str:
         """The scenario, rule or card that the advice comes from."""
@@ -165,13 +169,17 @@ class OrderProposals:
         )  # fmt: skip
 
     def links(self, template: CardTemplate) -> list[ProposedLink]:
-        """The page that asks the open questions."""
-        if "answer" not in template.suggestions:
-            return []
-        asked = [fact for fact in self.asked(template) if fact in self.words.questions.questions]
-        url = self.offers.site.question_url(self.words.questions.identifier(asked)) if asked else None
-        label = str(self.knowhow.policy.words.get("answer-link") or "Answer the open questions")
-        return [ProposedLink(label, url)] if url else []
+        """The page that asks the open questions, then the sources."""
+        found: list[ProposedLink] = []
+        if "answer" in template.suggestions:
+            asked = [fact for fact in self.asked(template) if fact in self.words.questions.questions]
+            url = self.offers.site.question_url(self.words.questions.identifier(asked)) if asked else None
+            label = str(self.knowhow.policy.words.get("answer-link") or "Answer the open questions")
+            found += [ProposedLink(label, url)] if url else []
+        sources = self.knowhow.policy.sources
+        names = dict.fromkeys(citation.source for citation in self.citations(template))
+        known = [sources[name] for name in names if name in sources]
+        return found + [ProposedLink(source.label, source.url) for source in known if source.url]
 
     def suggestions(self, template: CardTemplate) -> list[ProposedSuggestion]:
         """The buttons of a card."""

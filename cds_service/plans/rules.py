@@ -56,6 +56,7 @@ class Rule:
     suggests_avoiding: bool
     what_now: str
     sources: tuple[Citation, ...]
+    source_severity: tuple[str, ...]  # `X: words`, where a source grades it otherwise
     check: Expression | None  # care check: true met, false not met, null not documented
     level: str  # must | should | advised
     observation: FiledObservation | None
@@ -133,6 +134,7 @@ class _Reader:
             suggests_avoiding=settings.get("suggests-avoiding") is True,
             what_now=str(settings.get("what-now") or ""),
             sources=citations_of(action.written),
+            source_severity=tuple(str(text) for text in listed(settings.get("source-severity"))),
             check=define_named(settings.get("check"), self.plan.library, self.has_definition),
             level=str(settings.get("level") or ("should" if is_check else "")),
             observation=self.observation(settings.get("observation")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from cds_service.hooks.text import escape
@@ -40,6 +41,7 @@ def order_text(order: Mapping[str, Any] | None) -> str:
 def _put_checks(put: Any, checks: Iterable[Finding], knowhow: Knowhow) -> None:
     checks = tuple(checks)
     put("checks-met", *(finding_words(check, knowhow) for check in checks if check.met is True))
+    put("checks-met-titles", *(check.rule.title for check in checks if check.met is True))
     put("checks-not-met", *(finding_words(check, knowhow) for check in checks if check.met is False))
     put("checks-not-documented", *(finding_words(check, knowhow) for check in checks if check.met is None))
 
@@ -77,10 +79,10 @@ def group_values(judgement: Judgement, findings: Sequence[Finding], knowhow: Kno
 
 
 def finding_words(finding: Finding, knowhow: Knowhow, levels: Sequence[str] = ()) -> str:
-    """The statement of a rule, what to do now, and where it comes from."""
+    """The statement of a rule, what to do now where something is to be done, and where it comes from."""
     rule = finding.rule
     parts = [finding.statement.strip()]
-    if rule.what_now:
+    if rule.what_now and finding.met is not True:
         parts.append(rule.what_now.strip())
     if finding.by_extension:
         parts.append(str(knowhow.policy.words.get("by-extension") or "Applied by extension."))
@@ -88,10 +90,19 @@ def finding_words(finding: Finding, knowhow: Knowhow, levels: Sequence[str] = ()
         parts.append(f"({', '.join(levels)})")
     cited = knowhow.cited.get(rule.id)
     if cited is None:
-        cited = knowhow.cited[rule.id] = "; ".join(cite(citation, knowhow) for citation in rule.sources)
+        said = [cite(citation, knowhow) for citation in rule.sources]
+        said += [_named_source(text, knowhow) for text in rule.source_severity]
+        cited = knowhow.cited[rule.id] = "; ".join(said)
     if cited:
         parts.append(f"({cited})")
     return " ".join(parts)
+
+
+def _named_source(text: str, knowhow: Knowhow) -> str:
+    """`X: words` with the name of source X."""
+    source, separator, rest = text.partition(":")
+    known = knowhow.policy.sources.get(source.strip())
+    return f"{known.label}:{rest}" if separator and known else text
 
 
 def cite(citation: Citation, knowhow: Knowhow) -> str:
@@ -108,6 +119,13 @@ def criterion_words(criterion: Expression, words: Vocabulary) -> str:
     return "a criterion"
 
 
+def _number(value: Any) -> str:
+    """A number with at most one decimal; anything else as it is."""
+    if isinstance(value, Decimal | float):
+        return f"{value:.1f}".removesuffix(".0")
+    return str(value)
+
+
 def fact_words(entry: FactEvidence, words: Vocabulary) -> str:
     """A fact with its value, and the kind and date of what says so."""
     name = words.fact_names.get(entry.fact) or entry.fact
@@ -117,7 +135,7 @@ def fact_words(entry: FactEvidence, words: Vocabulary) -> str:
         value = str(words.answer_names.get("false", "no"))
     else:
         options = words.questions.questions[entry.fact].options if entry.fact in words.questions.questions else ()
-        value = next((option.display for option in options if option.code == entry.value), str(entry.value))
+        value = next((option.display for option in options if option.code == entry.value), _number(entry.value))
         if entry.unit and entry.unit != "1":
             value = f"{value} {entry.unit}"
     kinds = ", ".join(dict.fromkeys(reference.partition("/")[0] for reference in entry.references))
