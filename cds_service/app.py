@@ -50,7 +50,12 @@ from cds_service.patient_data.sources import Sources
 from cds_service.pipeline import Decision, Manner, decide_on
 from cds_service.plans.offers import Site
 from cds_service.settings import Settings, default_content
+from cds_service.workbench.bench import Bench, Latency
 from cds_service.workbench.form_links import FormLinks
+from cds_service.workbench.form_pages import form_pages
+from cds_service.workbench.forms import Forms
+from cds_service.workbench.frame import About
+from cds_service.workbench.pages import Door, workbench
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -85,7 +90,7 @@ class Prepared:
     clients: dict[str, Client]
     blueprints: tuple[Callable[[], Blueprint], ...] = ()
     pages: Callable[[Keeping], Sequence[Blueprint]] = _no_pages  # for people
-    forms: FormLinks | None = None
+    forms: Forms | None = None
 
 
 def prepare(settings: Settings) -> Prepared:
@@ -102,9 +107,10 @@ def prepare(settings: Settings) -> Prepared:
         lambda: fhir_measures(lambda: knowledge, limits),
         lambda: terminology_operations(knowledge.terminology, limits),
     )
-    forms = form_links(settings)
+    forms = forms_of(settings)
     decide = decider_of(knowledge, settings, forms)
-    prepared = prepare_with(settings, offers_of(knowledge, settings, decide), blueprints)
+    offers = offers_of(knowledge, settings, decide if forms is None else _with_answers(decide, forms))
+    prepared = prepare_with(settings, offers, blueprints)
     pages = partial(pages_for_people, knowledge, settings, decide, forms)
     return replace(prepared, pages=pages, forms=forms)
 
@@ -129,7 +135,11 @@ def offers_of(knowledge: Knowledge, settings: Settings, decide: Decide | None = 
     return {each.id: offer(each, each.offer) for each in knowledge.services.values() if each.offer is not None}
 
 
-def decider_of(knowledge: Knowledge, settings: Settings, forms: FormLinks | None) -> Decide:
+def _with_answers(decide: Decide, forms: Forms) -> Decide:
+    return lambda request, service: decide(forms.with_answers(request), service)
+
+
+def decider_of(knowledge: Knowledge, settings: Settings, forms: Forms | None) -> Decide:
     """How calls are decided here: with the loaded content, the allowed sources, and the manner of the site."""
     sources = Sources(settings.fhir_servers, Bounds(seconds=settings.fhir_seconds, size=settings.max_body_bytes))
     consulted = settings.mechanism or f"cds-service {version()}"
@@ -140,7 +150,7 @@ def decider_of(knowledge: Knowledge, settings: Settings, forms: FormLinks | None
 
     def decide(request: HookRequest, service: KnownService) -> Decision:
         facts = gather(request, service.needs, sources, knowledge.reading)
-        links = forms.links_of(request.call_id, request.received) if forms is not None else None
+        links = forms.links.links_of(request.call_id, request.received) if forms is not None else None
         manner = replace(plain, site=Site(consulted, links)) if links is not None else plain
         with turn:
             return decide_on(request, service, knowledge, facts, manner)
@@ -148,23 +158,19 @@ def decider_of(knowledge: Knowledge, settings: Settings, forms: FormLinks | None
     return decide
 
 
-def form_links(settings: Settings) -> FormLinks | None:
-    """The links to the form behind question cards; None where there is no form."""
+def forms_of(settings: Settings) -> Forms | None:
+    """The form behind question cards; None where the site has none."""
     if settings.form_minutes == 0:
         return None
     secret = settings.form_secret.encode() if settings.form_secret else secrets.token_bytes(32)
-    return FormLinks(secret, settings.own_url, settings.form_minutes * 60)
+    database = open_database(settings.database_url, durable=False)  # connected at first use, in the worker
+    return Forms(FormLinks(secret, settings.own_url, settings.form_minutes * 60), FormStore(database, secret))
 
 
 def pages_for_people(
-    knowledge: Knowledge, settings: Settings, decide: Decide, forms: FormLinks | None, keeping: Keeping
+    knowledge: Knowledge, settings: Settings, decide: Decide, forms: Forms | None, keeping: Keeping
 ) -> Sequence[Blueprint]:
     """The workbench and the form behind question cards, each where the site has it."""
-    from cds_service.workbench.bench import Bench, Latency
-    from cds_service.workbench.form_pages import form_pages
-    from cds_service.workbench.frame import About
-    from cds_service.workbench.pages import Door, workbench
-
     about = About("cds-service", version(), f"{len(knowledge.services)} services")
     bench = Bench(
         knowledge=knowledge,
@@ -182,8 +188,7 @@ def pages_for_people(
     )
     found = [workbench(bench, about, Door(settings.workbench_token))] if settings.shows_workbench else []
     if forms is not None:
-        store = FormStore(keeping.database, forms.key)
-        found.append(form_pages(bench, about, forms, store, settings.ehr_origins))
+        found.append(form_pages(bench, about, forms, settings.ehr_origins))
     return found
 
 
@@ -246,12 +251,9 @@ def create_app(prepared: Prepared, worker: int = 0) -> Application:
         count=lambda fate, number: metrics.add("cds_decisions_total", fate, number),
     )
 
-    form_store = FormStore(quick_database, prepared.forms.key) if prepared.forms is not None else None
-
     def remember(service: str, request: HookRequest, decided: Decided) -> None:
-        if form_store is not None and prepared.forms is not None and prepared.forms.are_on(decided.response):
-            expires = int((request.received or request.as_of).timestamp()) + prepared.forms.seconds
-            form_store.keep(request.call_id, service, request.body, expires)
+        if prepared.forms is not None:
+            prepared.forms.remember(service, request, decided.response)
         if settings.store_decisions:
             decision_store.keep(_kept(service, request, decided))
 
@@ -291,7 +293,7 @@ def create_app(prepared: Prepared, worker: int = 0) -> Application:
     log = CallLog(settings.log_level in ("debug", "info"))
     gate = Gate(app.wsgi_app, metrics, log, settings.concurrency, Headers(settings.cors_origins))
     closers: list[Callable[[], object]] = [decision_store.flush]
-    closers += [form_store.flush] if form_store is not None else []
+    closers += [prepared.forms.store.flush] if prepared.forms is not None else []
     return Application(app, gate, (*closers, feedback_database.close, quick_database.close))
 
 

@@ -26,6 +26,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
     (
         "CREATE TABLE forms (id TEXT PRIMARY KEY, expires BIGINT NOT NULL, sealed TEXT NOT NULL)",
         "CREATE INDEX forms_expires ON forms (expires)",
+        "CREATE TABLE form_answers (id TEXT PRIMARY KEY, expires BIGINT NOT NULL, sealed TEXT NOT NULL)",
     ),
 )
 

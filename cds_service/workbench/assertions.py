@@ -26,14 +26,22 @@ def with_assertions(
     book = question_book(service)
     if not facts or book is None:
         return dict(request)
+    made = observations_of(request, service, facts, as_of)
+    named = [{"id": f"said-{number}", **observation} for number, observation in enumerate(made, 1)]
+    return filed(request, service, named, replacing=book.facts_system)
+
+
+def observations_of(
+    request: Mapping[str, Any], service: KnownService, facts: Mapping[str, Any], as_of: str
+) -> list[dict[str, Any]]:
+    """The Observations that assert `facts` about the patient of the request."""
+    book = question_book(service)
+    if book is None:
+        return []
     context = request.get("context")
     patient = context.get("patientId") if isinstance(context, Mapping) else None
     subject = f"Patient/{str(patient or '').removeprefix('Patient/')}"
-    made = [
-        {"id": f"said-{number}", **_observation(book, fact, said, subject, as_of)}
-        for number, (fact, said) in enumerate(facts.items(), 1)
-    ]
-    return filed(request, service, made, replacing=book.facts_system)
+    return [_observation(book, fact, said, subject, as_of) for fact, said in facts.items()]
 
 
 def _observation(book: QuestionBook, fact: str, said: Any, subject: str, as_of: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import msgspec
 from cds_service.cases.reading import read_case_text
 from cds_service.fhir.limits import check_depth, check_numbers
 from cds_service.hooks.rendering import encode_json
-from cds_service.replay.charts import compose_request, likely_hook, read_chart
+from cds_service.replay.charts import Chart, compose_request, scene_of
 from cds_service.workbench.bench import Bench, UnusableInput
 from cds_service.workbench.examples import call_of
 
@@ -41,14 +41,14 @@ def read_dropped(text: str, chosen: str, bench: Bench) -> dict[str, Any]:
 
 
 def _bundle(body: bytes, chosen: str, bench: Bench) -> dict[str, Any]:
-    chart = read_chart(body)
-    hook = likely_hook(chart)
+    chart = Chart(body)
+    hook = chart.likely_hook()
     service = bench.knowledge.service_for(hook)
     if hook == "patient-view" and chosen in bench.knowledge.services:
         service = bench.service(chosen)
     if service is None:
         raise UnusableInput(f"No service answers the hook {hook}.")
-    request = msgspec.json.decode(compose_request(chart, service.hook, service.needs))
+    request = msgspec.json.decode(compose_request(chart, scene_of(chart, service.hook), service.needs))
     return _loaded("Bundle", service.id, "A Bundle, as the call that an EHR with these data would make.", request)
 
 

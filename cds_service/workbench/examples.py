@@ -14,6 +14,10 @@ from cds_service.errors import CdsError
 from cds_service.workbench.bench import Bench, UnusableInput
 
 
+# The hooks of the standard in the order in which a clinician meets them.
+_HOOKS = ("order-sign", "order-select", "patient-view", "order-dispatch", "appointment-book", "encounter-discharge")
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
     """One case as a line in a list."""
@@ -55,7 +59,7 @@ class Examples:
         with self._reading:
             if self._found is None:
                 cases = [case for folder in self._bench.folders for case in _cases_below(folder)]
-                cases.sort(key=lambda case: case.rule is not None)
+                cases.sort(key=_rank)
                 self._found = _named(cases)
         return self._found
 
@@ -66,6 +70,12 @@ def _cases_below(folder: Path) -> Iterable[Case]:
         yield from read_cases([plans if plans.is_dir() else folder])
     except CdsError:
         return  # `cds-service check` says what is wrong with a case file; here it is only missing
+
+
+def _rank(case: Case) -> tuple[bool, bool, int]:
+    """What is told in words and ends in a rating comes first; tests of a single rule come last."""
+    rated = bool(case.expect) and "rating" in case.expect[0]
+    return (case.rule is not None, not (rated and case.title), _HOOKS.index(case.hook) if case.hook in _HOOKS else 9)
 
 
 def _named(cases: Iterable[Case]) -> dict[str, Example]:

@@ -20,6 +20,7 @@ from cds_service.plans.wording import cite, order_text
 from cds_service.proposals.outcomes import State
 from cds_service.workbench.values import shown, truth_class
 
+_DEEPEST = 12
 _STATES = {
     State.APPLIES: ("true", "yes"),
     State.DOES_NOT_APPLY: ("false", "no"),
@@ -185,10 +186,8 @@ class _Explainer:
 
     def node(self, found: Explained, depth: int, says: str = "") -> Node:
         tags = self.tags(found)
-        resources = tuple(
-            (entry.reference, entry.element or "", shown(entry.effective) if entry.effective else "")
-            for entry in found.resources
-        )
+        if "fact" not in tags and (only := _passed_on(found)) is not None and depth < _DEEPEST:
+            return self.node(only, depth + 1, says or str(tags.get("says") or ""))
         searches = tuple(
             f"{search.type}" + (f" in {_last(search.value_set)}" if search.value_set else "") + f": {search.found} found"
             for search in found.searches
@@ -199,9 +198,9 @@ class _Explainer:
             define=found.name,
             state="critical" if found.failure else truth_class(found.value),
             value=found.failure or shown(found.value),
-            resources=resources,
+            resources=_resources(found),
             searches=searches,
-            below=tuple(self.node(child, depth + 1) for child in found.below),
+            below=tuple(self.node(child, depth + 1) for child in found.below if not _is_empty(child)),
             is_fact="fact" in tags,
             failure=found.failure,
         )
@@ -213,6 +212,33 @@ class _Explainer:
             return dict(self.knowledge.compiled.definition(found.library, found.name).tags)
         except CdsError:
             return {}
+
+
+def _passed_on(found: Explained) -> Explained | None:
+    """The one definition that `found` only hands on."""
+    if len(found.below) != 1 or found.resources or found.searches or found.failure:
+        return None
+    only = found.below[0]
+    same = only.value is found.value or (isinstance(only.value, bool | None) and only.value == found.value)
+    return only if same and not only.is_parameter else None
+
+
+def _is_empty(found: Explained) -> bool:
+    return found.is_parameter and (found.value is None or found.value == [])
+
+
+def _resources(found: Explained) -> tuple[tuple[str, str, str], ...]:
+    """Each resource once, with all its elements that were read and its newest date."""
+    elements: dict[str, list[str]] = {}
+    dates: dict[str, str] = {}
+    for entry in found.resources:
+        elements.setdefault(entry.reference, []).append(entry.element or "")
+        if entry.effective:
+            dates[entry.reference] = shown(entry.effective).strip("“”")
+    return tuple(
+        (reference, ", ".join(dict.fromkeys(filter(None, read))), dates.get(reference, ""))
+        for reference, read in elements.items()
+    )
 
 
 def _role(alternative: Alternative, selection: Selection) -> str:

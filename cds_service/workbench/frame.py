@@ -30,8 +30,10 @@ class About:
     content_state: str
 
 
-def frame_pages(blueprint: flask.Blueprint, about: About, pages: Sequence[Page]) -> None:
-    """Give every page of `blueprint` its navigation and its headers."""
+def frame_pages(
+    blueprint: flask.Blueprint, about: About, pages: Sequence[Page], ancestors: Sequence[str] = ()
+) -> None:
+    """Give every page of `blueprint` its navigation and its headers; only `ancestors` may show them in a frame."""
 
     @blueprint.context_processor
     def surroundings() -> dict[str, object]:
@@ -52,11 +54,12 @@ def frame_pages(blueprint: flask.Blueprint, about: About, pages: Sequence[Page])
 
     @blueprint.after_request
     def guard(response: flask.Response) -> flask.Response:
-        ancestors = "'self'" if flask.request.endpoint != f"{blueprint.name}.form" else "*"
-        response.headers["Content-Security-Policy"] = POLICY.format(ancestors=ancestors)
+        framing = " ".join(ancestors) if ancestors else "'none'"
+        response.headers["Content-Security-Policy"] = POLICY.format(ancestors=framing)
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "no-referrer"
-        response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+        if not ancestors:  # an EHR that opened the page is told by it, and must be reachable
+            response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
         if flask.request.endpoint != f"{blueprint.name}.static":
             response.headers["Cache-Control"] = "no-store"
         return response

@@ -54,13 +54,10 @@ def workbench(bench: Bench, about: About, door: Door) -> Blueprint:
     )
     examples = Examples(bench)
     frame_pages(blueprint, about, _PAGES)
-    blueprint.add_app_template_filter(render_markdown, "markdown")
-    blueprint.add_app_template_filter(lambda value: encode_json(value).decode(), "json_text")
-    blueprint.add_app_template_filter(lambda text, terms: terms.get(text, text), "term")
-    blueprint.add_app_template_filter(order_words)
+    add_filters(blueprint)
     _guard(blueprint, door)
-    _explain_errors(blueprint)
-    add_home(blueprint, bench)
+    explain_errors(blueprint)
+    add_home(blueprint, bench, examples)
     add_playground(blueprint, bench, examples)
     add_plans(blueprint, bench)
     add_terminology(blueprint, bench)
@@ -81,7 +78,16 @@ def _guard(blueprint: Blueprint, door: Door) -> None:
         return None
 
 
-def _explain_errors(blueprint: Blueprint) -> None:
+def add_filters(blueprint: Blueprint) -> None:
+    """What templates use to show Markdown, JSON, orders and ids."""
+    blueprint.add_app_template_filter(render_markdown, "markdown")
+    blueprint.add_app_template_filter(lambda value: encode_json(value).decode(), "json_text")
+    blueprint.add_app_template_filter(lambda text, terms: terms.get(text, text), "term")
+    blueprint.add_app_template_filter(order_words)
+
+
+def explain_errors(blueprint: Blueprint) -> None:
+    """Say errors in words: as a page, or as JSON to a script of ours."""
     answers: Callable[[CdsError], ResponseReturnValue] = _answer
     blueprint.register_error_handler(CdsError, answers)
 
@@ -90,6 +96,7 @@ def _answer(error: CdsError) -> ResponseReturnValue:
     parts = error.errors if isinstance(error, ErrorGroup) else (error,)
     text = " ".join(f"{part.what} {part.remedy}".strip() for part in parts)
     status = getattr(error, "status", 400)
-    if flask.request.method == "POST" or flask.request.path.startswith("/playground/"):
-        return {"message": text}, status
-    return flask.render_template("message.html", title="That did not work", text=text), status
+    wants_page = flask.request.accept_mimetypes.accept_html and flask.request.accept_mimetypes.best != "*/*"
+    if wants_page:
+        return flask.render_template("message.html", title="That did not work", text=text), status
+    return {"message": text}, status

@@ -217,6 +217,20 @@ async function override(form) {
   form.closest("details").open = false;
 }
 
+// A form that one of these cards led to was filled in: do what an EHR does with its messages.
+function listenToForms() {
+  if (!("BroadcastChannel" in window)) return;
+  new BroadcastChannel("cds-form").addEventListener("message", async (event) => {
+    const { link, messages } = event.data;
+    if (!$$("#answer a").some((card) => card.href === link)) return;
+    const actions = messages.filter((message) => message.messageType.startsWith("scratchpad.")).map((message) => ({
+      type: message.messageType.replace("scratchpad.", ""), description: "", resource: message.payload.resource,
+    }));
+    await changeRequest("playground/apply", { actions });
+    say("The form was filled in; its answers are in the call.");
+  });
+}
+
 // ---- the other views
 const TABS = ["cards", "why", "logic", "take"];
 const openTab = () => $("[role=tab][aria-selected=true]").id.replace("tab-", "");
@@ -320,6 +334,7 @@ document.addEventListener("DOMContentLoaded", () => {
       if (step) { event.preventDefault(); selectTab(TABS[(at + step + TABS.length) % TABS.length], true); }
     });
   });
+  listenToForms();
   const wanted = new URLSearchParams(location.search);
   const first = $("#examples [data-example]");
   (async () => {

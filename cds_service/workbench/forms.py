@@ -1,0 +1,49 @@
+"""The form behind question cards as live calls see it: links, the calls behind them, and answers taken into account."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from cds_service.hooks.cards import Response
+from cds_service.hooks.rendering import encode_json
+from cds_service.hooks.requests import HookRequest
+from cds_service.memory.database import MemoryUnavailable
+from cds_service.memory.forms import FormStore, KeptCall, Whom
+from cds_service.workbench.form_links import FormLinks
+
+_log = logging.getLogger(__name__)
+
+ANSWERS = "cds-service-answers"  # the prefetch key under which filed answers join a call
+
+
+@dataclass(frozen=True, slots=True)
+class Forms:
+    """What a site that has the form does with every call."""
+
+    links: FormLinks
+    store: FormStore
+
+    def remember(self, service: str, request: HookRequest, response: Response) -> None:
+        """Keep a call whose cards lead to the form, for as long as the link opens."""
+        if not self.links.are_on(response):
+            return
+        received = request.received or request.as_of
+        call = KeptCall(service, request.as_of.isoformat(timespec="seconds"), request.client.name, request.body)
+        self.store.keep(request.call_id, call, int(received.timestamp()) + self.links.seconds)
+
+    def with_answers(self, request: HookRequest) -> HookRequest:
+        """The call with what was answered about its patient in a form a while ago."""
+        try:
+            found = self.store.filed(Whom(request.client.name, request.fhir_server, request.context.patient_id))
+        except MemoryUnavailable as error:
+            _log.warning("answers of forms could not be read: %s", error.what, extra={"id": request.call_id})
+            return request
+        if not found:
+            return request
+        named = [{**one, "id": f"answer-{number}"} for number, one in enumerate(found, 1)]
+        entries = [{"resource": resource} for resource in named]
+        bundle = {"resourceType": "Bundle", "type": "collection", "entry": entries}
+        return replace(request, prefetch={**request.prefetch, ANSWERS: msgspec.Raw(encode_json(bundle))})
