@@ -141,6 +141,8 @@ def type_of(item: Any) -> TypeName:
     """The type of an item."""
     if item.__class__ is Primitive:
         return TypeName("FHIR", item.type)
+    if item.__class__ is TypeName:
+        return TypeName("System", "TypeInfo")
     fhir_type = getattr(item, "fhir_type", None)
     if fhir_type is not None:
         return TypeName("FHIR", fhir_type)

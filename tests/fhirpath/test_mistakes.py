@@ -93,7 +93,16 @@ def test_a_long_path_is_no_problem() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["name.use.single()", "(1 | 2) + 1", "name.use & 'a'", "(1 | 2).not()", "name.iif(true, 1, 2)", "name[0 | 1]"],
+    [
+        "name.use.single()",
+        "(1 | 2) + 1",
+        "name.use & 'a'",
+        "(1 | 2).not()",
+        "name.iif(true, 1, 2)",
+        "name[0 | 1]",
+        "name as code",
+        "name.as(HumanName)",
+    ],
 )
 def test_several_items_where_one_is_wanted_are_told_while_running(text: str) -> None:
     compiled = compile_fhirpath(text, "Patient")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from cds_service.fhirpath import items, nodes
@@ -69,11 +70,9 @@ def _compile_get_value(compiler: Compiler, call: nodes.Call, scope: Scope) -> Co
     single = code.shape.single_type
     if single is not None and not is_primitive(compiler.model, single) and single not in SYSTEM_TYPES:
         return Code("None", one())
-    values = compiler.in_values(code)
-    if not values.shape.many:
-        return values
-    text = f"{values.text}[0] if len({values.text}) == 1 else None"
-    return Code(compiler.writer.let(text), Shape(values.shape.types))
+    mapped = compiler.in_values(Code("None", replace(code.shape, many=False))).shape.types
+    text = f"{compiler.writer.function(tree.get_value)}({compiler.as_list(compiler.in_types(code, None))})"
+    return Code(compiler.writer.let(text), Shape(mapped))
 
 
 def _compile_resolve(compiler: Compiler, call: nodes.Call, scope: Scope) -> Code:

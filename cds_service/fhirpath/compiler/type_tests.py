@@ -69,8 +69,7 @@ def compile_type_operation(compiler: Compiler, node: nodes.Node, scope: Scope) -
     wanted = resolve_type(compiler, node.type, node.span)
     if node.operator == "is":
         return _test(compiler, compiler.compile(node.operand, scope), wanted)
-    code = compiler.materialise(lambda body: stream_of_type(compiler, node.operand, scope, body, wanted))
-    return compiler.single(code, "as")
+    return _as(compiler, node.operand, scope, wanted)
 
 
 # --- as, ofType ----------------------------------------------------------------------------------
@@ -129,10 +128,22 @@ def _stream_of_type(compiler: Compiler, call: nodes.Call, scope: Scope, body: Bo
     stream_of_type(compiler, call.source, scope, visit, wanted)
 
 
+def _as(compiler: Compiler, node: nodes.Node | None, scope: Scope, wanted: frozenset[str]) -> Code:
+    """The item, if it is of that type; several items are an error, whatever their types."""
+    lines, loops = compiler.writer.lines, compiler.writer.loops_written
+    size = len(lines)
+    code = compiler.materialise(lambda body: stream_of_type(compiler, node, scope, body, wanted))
+    if node is None or compiler.writer.loops_written == loops:
+        return compiler.single(code, "as")
+    del lines[size:]
+    single = compiler.single(compiler.compile(node, scope), "as")
+    inner = scope.within(single)
+    return compiler.materialise(lambda body: stream_of_type(compiler, None, inner, body, wanted))
+
+
 def _compile_as(compiler: Compiler, call: nodes.Call, scope: Scope) -> Code:
     wanted = type_argument(compiler, call.arguments[0])
-    code = compiler.materialise(lambda body: stream_of_type(compiler, call.source, scope, body, wanted))
-    return compiler.single(code, "as")
+    return _as(compiler, call.source, scope, wanted)
 
 
 # --- type ----------------------------------------------------------------------------------------

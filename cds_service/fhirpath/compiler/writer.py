@@ -16,7 +16,8 @@ class Writer:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.depth = 1
-        self.loops = 0
+        self.loops = 0  # how many are open
+        self.loops_written = 0
         self.stop: str | None = None
         self.constants: dict[str, Any] = {}
         self._names = 0
@@ -57,6 +58,7 @@ class Writer:
         """A loop over items; ends early once the `stop` flag of the moment is set."""
         stop = self.stop
         self.loops += 1
+        self.loops_written += 1
         with self.block(f"for {variable} in {items}:"):
             yield
             if stop is not None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from cds_service.fhirpath.failures import FhirPathEvaluationError
-from cds_service.fhirpath.items import children
+from cds_service.fhirpath.items import children, system_value
 from cds_service.fhirpath.runtime.fhir_functions import has_value
 
 
@@ -18,6 +18,11 @@ def children_of(items: Iterable[Any]) -> list[Any]:
 def has_single_value(items: Sequence[Any]) -> bool:
     """Whether there is just one item, and it is a primitive with a value."""
     return len(items) == 1 and has_value(items[0])
+
+
+def get_value(items: Sequence[Any]) -> Any:
+    """The System value of the only item, if that is a primitive with a value."""
+    return system_value(items[0]) if has_single_value(items) else None
 
 
 def check_modifiers(items: Iterable[Any], known: Sequence[str | None]) -> None:
