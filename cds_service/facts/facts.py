@@ -225,12 +225,14 @@ class Facts:
 
     def _add(self, by_code: dict[Pair, list[Struct]], resource: Any, readers: Sequence[Reader], code_path: str) -> None:
         """Enter a resource under each of its codes."""
-        pairs: Iterable[Pair] = ()
         for read in readers:
-            concept = read(resource)
-            if concept is None:
+            value = read(resource)
+            if value is None:
                 continue
-            if concept.__class__.__name__ == "CodeableConcept":  # by far the usual case
+            for concept in value if value.__class__ in (list, tuple) else (value,):
+                if concept.__class__.__name__ != "CodeableConcept":  # by far the usual case
+                    _enter(by_code, resource, codes_at(resource, code_path, self._resolve_text))
+                    return
                 for coding in concept.coding:
                     pair = (coding.system, coding.code)
                     members = by_code.get(pair)
@@ -238,15 +240,9 @@ class Facts:
                         by_code[pair] = [resource]
                     elif members[-1] is not resource:
                         members.append(resource)
-                return
-            pairs = codes_at(resource, code_path, self._resolve_text)
-            break
+            return
         if not readers:
-            pairs = codes_at(resource, code_path, self._resolve_text)
-        for pair in pairs:
-            members = by_code.setdefault(pair, [])
-            if not members or members[-1] is not resource:
-                members.append(resource)
+            _enter(by_code, resource, codes_at(resource, code_path, self._resolve_text))
 
     def _fill_groups(self, index: _Index) -> None:
         """Put every resource of an index under each of the groups that its codes are in."""
@@ -344,6 +340,13 @@ class Facts:
 
 
 _NOTHING: list[Struct] = []
+
+
+def _enter(by_code: dict[Pair, list[Struct]], resource: Struct, pairs: Iterable[Pair]) -> None:
+    for pair in pairs:
+        members = by_code.setdefault(pair, [])
+        if not members or members[-1] is not resource:
+            members.append(resource)
 
 
 def _in_order(members: Sequence[Struct]) -> list[Struct]:

@@ -8,10 +8,15 @@ from typing import Any
 
 import msgspec
 
+from cds_service.fhir.structs.decoding import Decoder
+from cds_service.fhir.structs.flavours import Struct
+from cds_service.hooks.contexts import Context, ContextResource
+from cds_service.hooks.requests import Arrival, HookRequest
 from cds_service.patient_data.needs import Need
 from cds_service.replay.failures import BrokenItem
 
 _ORDERS = frozenset({"ServiceRequest", "MedicationRequest", "DeviceRequest", "NutritionOrder", "VisionPrescription"})
+_DRAFT = frozenset({"draft"})
 _PROPOSED = frozenset({"proposed", "pending"})
 _UNKNOWN_USER = "Practitioner/unknown"
 
@@ -27,143 +32,243 @@ class _Head(msgspec.Struct):
     requester: _Reference | None = None
 
 
-class _Entry(msgspec.Struct):
-    resource: msgspec.Raw = msgspec.Raw()
+class _HeadEntry(msgspec.Struct):
+    resource: _Head | None = None
 
 
-class _Bundle(msgspec.Struct):
-    entry: list[_Entry] = []
+class _Heads(msgspec.Struct):
+    entry: list[_HeadEntry] = []
     timestamp: Any = None
 
 
-_bundle = msgspec.json.Decoder(_Bundle)
-_head = msgspec.json.Decoder(_Head)
+class _TextEntry(msgspec.Struct):
+    resource: msgspec.Raw = msgspec.Raw()
+
+
+class _Texts(msgspec.Struct):
+    entry: list[_TextEntry] = []
+
+
+_heads = msgspec.json.Decoder(_Heads)
+_texts = msgspec.json.Decoder(_Texts)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One resource of a Bundle as text, with what is told from its beginning."""
+    """One resource of a Bundle, by what is told at its beginning."""
 
+    place: int
     type: str
     id: str | None
     status: str | None
     requester: str | None
-    text: bytes
 
     @property
     def reference(self) -> str:
         return f"{self.type}/{self.id}" if self.id else self.type
 
 
-@dataclass(frozen=True, slots=True)
 class Chart:
     """The resources of one patient, not yet decoded."""
 
-    entries: tuple[Entry, ...]
-    timestamp: str | None
+    __slots__ = ("_body", "_raw", "entries", "timestamp")
+
+    def __init__(self, body: bytes | msgspec.Raw) -> None:
+        try:
+            heads = _heads.decode(body)
+        except (msgspec.DecodeError, RecursionError):
+            raise BrokenItem("The Bundle has no list of entries that hold resources.") from None
+        self._body = body
+        self._raw: list[msgspec.Raw] = []
+        self.timestamp: str | None = heads.timestamp if isinstance(heads.timestamp, str) else None
+        self.entries = tuple(
+            _entry(place, each.resource)
+            for place, each in enumerate(heads.entry)
+            if each.resource is not None and isinstance(each.resource.resourceType, str)
+        )
 
     @property
-    def patient(self) -> Entry:
-        """The one patient of the chart."""
+    def patient_id(self) -> str:
+        """The id of the one patient of the chart."""
         found = [entry for entry in self.entries if entry.type == "Patient"]
         if len(found) != 1 or not found[0].id:
-            raise BrokenItem(f"The Bundle has {len(found)} Patient resources with an id; one is needed.")
-        return found[0]
+            raise BrokenItem(f"The Bundle has {len(found)} Patient resources; one with an id is needed.")
+        return found[0].id
 
     def of(self, kinds: frozenset[str], statuses: frozenset[str]) -> list[Entry]:
+        """The entries of some types and statuses."""
         return [entry for entry in self.entries if entry.type in kinds and entry.status in statuses]
 
+    def text(self, entry: Entry) -> msgspec.Raw:
+        """The JSON text of a resource, as it came."""
+        if not self._raw:
+            self._raw = [each.resource for each in _texts.decode(self._body).entry]
+        return self._raw[entry.place]
 
-def read_chart(body: bytes | msgspec.Raw) -> Chart:
-    """The entries of a Bundle; what is no resource at all is left for the decoder to name."""
-    try:
-        bundle = _bundle.decode(body)
-    except (msgspec.DecodeError, RecursionError):
-        raise BrokenItem("The Bundle has no list of entries.") from None
-    entries = [entry for entry in (_entry(bytes(each.resource)) for each in bundle.entry) if entry is not None]
-    return Chart(tuple(entries), bundle.timestamp if isinstance(bundle.timestamp, str) else None)
+    def drafts(self, named: frozenset[str]) -> list[Entry]:
+        """The orders to decide on: those that are named, else those whose status says that they are drafts."""
+        return [entry for entry in self.entries if entry.reference in named] or self.of(_ORDERS, _DRAFT)
+
+    def likely_hook(self) -> str:
+        """The hook that a chart looks like: drafts are signed, proposed appointments booked, all else is looked at."""
+        if self.of(_ORDERS, _DRAFT):
+            return "order-sign"
+        return "appointment-book" if self.of(frozenset({"Appointment"}), _PROPOSED) else "patient-view"
 
 
-def _entry(text: bytes) -> Entry | None:
-    try:
-        head = _head.decode(text)
-    except (msgspec.DecodeError, RecursionError):
-        return None
-    if not isinstance(head.resourceType, str):
-        return None
+def _entry(place: int, head: _Head) -> Entry:
     requester = head.requester.reference if head.requester is not None else None
-    ident, status = (value if isinstance(value, str) else None for value in (head.id, head.status))
-    return Entry(head.resourceType, ident, status, requester if isinstance(requester, str) else None, text)
+    return Entry(
+        place,
+        head.resourceType,
+        head.id if isinstance(head.id, str) else None,
+        head.status if isinstance(head.status, str) else None,
+        requester if isinstance(requester, str) else None,
+    )
 
 
-def likely_hook(chart: Chart) -> str:
-    """The hook that a chart looks like: drafts are signed, proposed appointments booked, all else is looked at."""
-    if chart.of(_ORDERS, frozenset({"draft"})):
-        return "order-sign"
-    if chart.of(frozenset({"Appointment"}), _PROPOSED):
-        return "appointment-book"
-    return "patient-view"
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a chart says about a call of some hook: who asks, about which orders."""
+
+    hook: str
+    patient_id: str
+    user: str
+    encounter: str
+    drafts: tuple[Entry, ...]
+    dispatched: tuple[Entry, ...]
+    appointments: tuple[Entry, ...]
+
+    @property
+    def moved(self) -> frozenset[int]:
+        """The places of the resources that are in the context, and so not on record."""
+        return frozenset(entry.place for entry in self.drafts)
 
 
-def compose_request(chart: Chart, hook: str, needs: Sequence[Need], orders: Iterable[str] = ()) -> bytes:
-    """The body of a hook request; `orders` (`ServiceRequest/o1`) names the drafts where their status does not."""
-    named = frozenset(orders)
-    drafts = [entry for entry in chart.entries if entry.reference in named] or chart.of(_ORDERS, frozenset({"draft"}))
-    context = _context(chart, hook, drafts)
-    used = {id(entry) for entry in drafts} if hook.startswith("order-s") else set()
-    members = {
-        b"hook": _quote(hook),
-        b"hookInstance": b'"replay"',
-        b"context": context,
-        b"prefetch": _prefetch(chart, needs, used),
-    }
-    return _object(members)
-
-
-def _context(chart: Chart, hook: str, drafts: Sequence[Entry]) -> bytes:
-    patient = chart.patient
+def scene_of(chart: Chart, hook: str, orders: Iterable[str] = ()) -> Scene:
+    """The call that a chart stands for; `orders` (`ServiceRequest/o1`) names the drafts where their status does not."""
+    drafts = chart.drafts(frozenset(orders))
     requesters = (draft.requester for draft in drafts)
-    user = next((name for name in requesters if name and name.startswith("Practitioner")), _UNKNOWN_USER)
-    encounter = next((entry.id for entry in chart.entries if entry.type == "Encounter" and entry.id), "unknown")
+    signs = hook in ("order-select", "order-sign")
+    dispatched = drafts or chart.of(frozenset({"ServiceRequest"}), frozenset({"active"}))
+    books = hook == "appointment-book"
+    return Scene(
+        hook=hook,
+        patient_id=chart.patient_id,
+        user=next((name for name in requesters if name and name.startswith("Practitioner")), _UNKNOWN_USER),
+        encounter=next((each.id for each in chart.entries if each.type == "Encounter" and each.id), "unknown"),
+        drafts=tuple(drafts) if signs else (),
+        dispatched=tuple(dispatched) if hook == "order-dispatch" else (),
+        appointments=tuple(chart.of(frozenset({"Appointment"}), _PROPOSED)) if books else (),
+    )
+
+
+def make_request(
+    chart: Chart, scene: Scene, body: bytes | msgspec.Raw, needs: Sequence[Need], decoder: Decoder, arrival: Arrival
+) -> HookRequest | None:
+    """The request, from resources that are decoded once; None when some of them need a closer look."""
+    decoded = decoder.collect(body)
+    if decoded.set_aside or len(decoded.resources) != len(chart.entries):
+        return None
+    by_type: dict[str, list[Struct]] = {}
+    moved = scene.moved
+    for entry, resource in zip(chart.entries, decoded.resources, strict=True):
+        if entry.place not in moved:
+            by_type.setdefault(entry.type, []).append(resource)
+    structs = decoder.structs
+    bundle, place = structs.struct_for("Bundle"), structs.struct_for("Bundle.Entry")
+    prefetch: dict[str, object] = {}
+    for need in needs:
+        found = by_type.get(need.type_name)
+        if not found:
+            prefetch[need.key] = None  # the chart is all there is: asked, and none on record
+        elif need.is_read:
+            prefetch[need.key] = found[0]
+        else:
+            prefetch[need.key] = bundle(type="searchset", entry=[place(resource=each) for each in found])
+    return HookRequest(
+        hook=scene.hook,
+        hook_instance="replay",
+        context=_context(chart, scene),
+        as_of=arrival.now,
+        call_id=arrival.call_id,
+        prefetch=prefetch,
+    )
+
+
+def _context(chart: Chart, scene: Scene) -> Context:
+    def resources(member: str, entries: Sequence[Entry]) -> tuple[ContextResource, ...]:
+        return tuple(ContextResource(each.type, each.id, member, chart.text(each)) for each in entries)
+
+    drafts = resources("draftOrders", scene.drafts)
+    appointments = resources("appointments", scene.appointments)
+    references = tuple(draft.reference for draft in scene.drafts)
+    return Context(
+        patient_id=scene.patient_id,
+        user_id=scene.user,
+        encounter_id=scene.encounter,
+        selections=references if scene.hook == "order-select" else (),
+        draft_orders=drafts,
+        dispatched_orders=tuple(each.reference for each in scene.dispatched),
+        performer=scene.user if scene.hook == "order-dispatch" else None,
+        appointments=appointments,
+        resources=(*drafts, *appointments),
+        fields={"userId": scene.user, "patientId": scene.patient_id, "encounterId": scene.encounter},
+    )
+
+
+def compose_request(chart: Chart, scene: Scene, needs: Sequence[Need]) -> bytes:
+    """The body of the request, for a service elsewhere and for charts in which something cannot be decoded."""
     members: dict[bytes, bytes] = {
-        b"userId": _quote(user),
-        b"patientId": _quote(patient.id or ""),
-        b"encounterId": _quote(encounter),
+        b"userId": _quote(scene.user),
+        b"patientId": _quote(scene.patient_id),
+        b"encounterId": _quote(scene.encounter),
     }
-    if hook in ("order-select", "order-sign"):
-        members[b"draftOrders"] = _searchset(drafts, b"collection")
-        if hook == "order-select":
-            members[b"selections"] = b"[" + b",".join(_quote(draft.reference) for draft in drafts) + b"]"
-    elif hook == "order-dispatch":
-        dispatched = drafts or chart.of(frozenset({"ServiceRequest"}), frozenset({"active"}))
-        members[b"dispatchedOrders"] = b"[" + b",".join(_quote(order.reference) for order in dispatched) + b"]"
-        members[b"performer"] = _quote(user)
-    elif hook == "appointment-book":
-        members[b"appointments"] = _searchset(chart.of(frozenset({"Appointment"}), _PROPOSED), b"collection")
-    return _object(members)
+    if scene.hook in ("order-select", "order-sign"):
+        members[b"draftOrders"] = _bundle(chart, scene.drafts, b"collection")
+        if scene.hook == "order-select":
+            members[b"selections"] = _list(_quote(each.reference) for each in scene.drafts)
+    elif scene.hook == "order-dispatch":
+        members[b"dispatchedOrders"] = _list(_quote(each.reference) for each in scene.dispatched)
+        members[b"performer"] = _quote(scene.user)
+    elif scene.hook == "appointment-book":
+        members[b"appointments"] = _bundle(chart, scene.appointments, b"collection")
+    return _object(
+        {
+            b"hook": _quote(scene.hook),
+            b"hookInstance": b'"replay"',
+            b"context": _object(members),
+            b"prefetch": _prefetch(chart, scene, needs),
+        }
+    )
 
 
-def _prefetch(chart: Chart, needs: Sequence[Need], used: set[int]) -> bytes:
+def _prefetch(chart: Chart, scene: Scene, needs: Sequence[Need]) -> bytes:
     by_type: dict[str, list[Entry]] = {}
+    moved = scene.moved
     for entry in chart.entries:
-        if id(entry) not in used:
+        if entry.place not in moved:
             by_type.setdefault(entry.type, []).append(entry)
     members: dict[bytes, bytes] = {}
     for need in needs:
         found = by_type.get(need.type_name, [])
         if not found:
-            text = b"null"  # the chart is all there is: asked, and none on record
+            text = b"null"
         elif need.is_read:
-            text = found[0].text
+            text = bytes(chart.text(found[0]))
         else:
-            text = _searchset(found, b"searchset")
+            text = _bundle(chart, found, b"searchset")
         members[need.key.encode()] = text
     return _object(members)
 
 
-def _searchset(entries: Sequence[Entry], kind: bytes) -> bytes:
-    body = b",".join(b'{"resource":' + entry.text + b"}" for entry in entries)
-    return b'{"resourceType":"Bundle","type":"' + kind + b'","entry":[' + body + b"]}"
+def _bundle(chart: Chart, entries: Sequence[Entry], kind: bytes) -> bytes:
+    inside = (b'{"resource":' + bytes(chart.text(entry)) + b"}" for entry in entries)
+    return b'{"resourceType":"Bundle","type":"' + kind + b'","entry":' + _list(inside) + b"}"
+
+
+def _list(parts: Iterable[bytes]) -> bytes:
+    return b"[" + b",".join(parts) + b"]"
 
 
 def _object(members: Mapping[bytes, bytes]) -> bytes:

@@ -38,7 +38,7 @@ class Peer:
         try:
             response = self._session.post(
                 f"{self.url}/cds-services/{quote(ident, safe='')}",
-                data=call.body,
+                data=call.body(),
                 headers={"Content-Type": "application/json"},
                 timeout=_SECONDS,
             )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -19,7 +20,7 @@ from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.services import KnownService
 from cds_service.patient_data.sources import Sources
 from cds_service.pipeline import Decision, Manner, decide
-from cds_service.replay.charts import compose_request, likely_hook, read_chart
+from cds_service.replay.charts import Chart, compose_request, make_request, scene_of
 from cds_service.replay.failures import BrokenItem
 from cds_service.replay.files import LONGEST
 from cds_service.replay.inputs import Item
@@ -78,7 +79,7 @@ class Runner:
             patient=call.request.context.patient_id,
             as_of=call.request.as_of.isoformat(),
             expected=call.expected,
-            invalid=faults(call.body) if self.options.strict else (),
+            invalid=faults(item.body) if self.options.strict else (),
         )
         try:
             decision = self.decide(call)
@@ -111,14 +112,29 @@ class Runner:
         if isinstance(peek.hook, str):
             service = self._service(service_id, peek.hook)
         elif peek.resourceType == "Bundle":
-            chart = read_chart(body)
-            service = self._service(service_id, self.options.hook or likely_hook(chart))
-            body = compose_request(chart, service.hook, service.needs, self.options.orders)
-            recorded = recorded or chart.timestamp
+            return self._chart(item, body, service_id, recorded, _expected(expected))
         else:
             raise BrokenItem("The item is neither a hook request nor a Bundle.")
-        request = self._parser(service).parse(bytes(body), self._arrival(item.place, recorded))
-        return Call(request, service, bytes(body), _expected(expected))
+        text = bytes(body)
+        request = self._parser(service).parse(text, self._arrival(item.place, recorded))
+        return Call(request, service, lambda: text, _expected(expected))
+
+    def _chart(
+        self,
+        item: Item,
+        body: bytes | msgspec.Raw,
+        service_id: object,
+        recorded: object,
+        expected: tuple[dict[str, Any], ...],
+    ) -> Call:
+        chart = Chart(body)
+        service = self._service(service_id, self.options.hook or chart.likely_hook())
+        scene = scene_of(chart, service.hook, self.options.orders)
+        arrival = self._arrival(item.place, recorded or chart.timestamp)
+        request = make_request(chart, scene, body, service.needs, self.knowledge.reading.decoder, arrival)
+        if request is None:
+            request = self._parser(service).parse(compose_request(chart, scene, service.needs), arrival)
+        return Call(request, service, partial(compose_request, chart, scene, service.needs), expected)
 
     def _arrival(self, place: str, recorded: object) -> Arrival:
         call_id = derive_uuid("replay", place)
@@ -150,7 +166,8 @@ class Call:
 
     request: HookRequest
     service: KnownService
-    body: bytes
+    body: Callable[[], bytes]
+    """The request as it would be sent."""
     expected: tuple[dict[str, Any], ...] = ()
 
 
