@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 
 from cds_service.cql import nodes
 from cds_service.cql.source import Source
@@ -42,9 +43,8 @@ def _directly_above(source: Source, comments: list[Comment], after: int, before:
     own: list[Comment] = []
     next_line = source.line_of(before)
     previous_line = source.line_of(after) if after else 0
-    for comment in reversed(comments):
-        if comment.start >= before:
-            continue
+    for index in range(bisect_left(comments, before, key=lambda comment: comment.start) - 1, -1, -1):
+        comment = comments[index]
         ends_on = source.line_of(max(comment.end - 1, 0))
         starts_on = source.line_of(comment.start)
         if comment.start < after or starts_on == previous_line or next_line - ends_on > 1:
