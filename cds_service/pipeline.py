@@ -12,11 +12,13 @@ from typing import Any
 
 from cds_service.cards.compose import KEY_EXTENSION, compose_cards
 from cds_service.errors import CdsError
+from cds_service.facts.availability import Availability
 from cds_service.facts.facts import Facts
 from cds_service.fhir.references import parse_reference
 from cds_service.hooks.cards import Action, Response
 from cds_service.hooks.contexts import ContextResource
 from cds_service.hooks.identifiers import derive_uuid
+from cds_service.hooks.refusals import UnmetNeed
 from cds_service.hooks.requests import HookRequest
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.running import logic_for
@@ -173,13 +175,21 @@ class _Call:
                 proposals += self.order_proposals(one, knowhow, deciding, offers)
                 actions += self.order_marks(one, knowhow)
             elif one.advice is not None:
-                proposals += GroupProposals(
+                made = GroupProposals(
                     one.advice, knowhow, deciding.words, offers, self.subject, self.activity, self.request.hook
-                ).proposals()
+                )
+                found = made.proposals()
+                lost = () if found else self.lost()
+                proposals += (made.unreadable(lost),) if lost else found
         records = tuple(one.record for one in judged)
         response = self.response(tuple(proposals), tuple(actions), records, already_said)
         trace = Trace(self.service, self.facts, self.logic, tuple(judged), namespace=self.knowledge.namespace)
         return Decision(response, self.plans, trace)
+
+    def lost(self) -> tuple[str, ...]:
+        """The kinds of data that were asked for and could not be had; what a client never offers is no loss."""
+        states = (Availability.UNOBTAINABLE, Availability.PARTIAL)
+        return tuple(name for name in self.facts.unreadable() if self.facts.availability(name) in states)
 
     def active(self, deciding: Deciding) -> Knowhow:
         """What counts for this patient: a gathered plan whose condition is false is left out."""
@@ -234,6 +244,9 @@ class _Call:
     def dispatched(self, knowhow: Knowhow) -> Iterator[Judged]:
         for reference in self.request.context.dispatched_orders:
             struct = self.facts.resolve(reference)
+            if struct is None and not self.facts.availability("ServiceRequest").is_complete:
+                keys = tuple(need.key for need in self.service.needs if need.type_name == "ServiceRequest")
+                raise UnmetNeed("The dispatched order could not be had.", keys=keys, remedy="Send it as prefetch.")
             if struct is None or getattr(struct, "fhir_type", "") != "ServiceRequest":
                 continue
             ordered = self.ordered(struct, knowhow)

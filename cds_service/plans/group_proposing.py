@@ -49,6 +49,27 @@ class GroupProposals:
                 found.append(self.proposal(findings, speaking))
         return tuple(found)
 
+    def unreadable(self, types: Sequence[str]) -> Proposal:
+        """The card that says what could not be looked at, where nothing else is said: silence would reassure."""
+        policy = self.knowhow.policy
+        words = str(policy.words.get("unreadable") or "Not everything could be checked: {types} could not be read.")
+        template = CardTemplate(
+            id="unreadable", about="group", hooks=frozenset(), severity=(), topic={}, summary=(words,), detail="",
+            suggestions=(), override_reasons=(),
+        )  # fmt: skip
+        return Proposal(
+            template=template,
+            order=self.judgement.record.order,
+            indicator="info",
+            values={"types": tuple(types)},
+            source_label=policy.source_label,
+            source_url=policy.source_url,
+            topic={},
+            plan=policy.plan.canonical,
+            action="unreadable",
+            content=tuple(types),
+        )
+
     def proposal(self, findings: Sequence[Finding], speaking: Sequence[Finding]) -> Proposal:
         """The card of one group."""
         rule, policy = findings[0].rule, self.knowhow.policy

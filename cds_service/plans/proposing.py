@@ -359,7 +359,7 @@ def _each_button_once(found: list[Proposal]) -> tuple[Proposal, ...]:
     """The proposals without buttons that a more serious one offers already."""
     seen: set[str] = set()
     kept = {}
-    for proposal in sorted(found, key=lambda each: -INDICATORS.index(each.indicator)):
+    for proposal in sorted(found, key=lambda each: (-INDICATORS.index(each.indicator), each.template.about != "rules")):
         new = tuple(suggestion for suggestion in proposal.suggestions if suggestion.label not in seen)
         seen |= {suggestion.label for suggestion in new}
         kept[id(proposal)] = replace(proposal, suggestions=new)

@@ -224,3 +224,25 @@ def test_what_another_hook_of_the_chain_has_said_is_not_said_again() -> None:
     assert decide(again, service, content(), Sources(), already_said=first.said).response.cards == ()
     changed = request("order-sign", facts(**{**FRESH, "malignancy_history": True}), [order("mri-spine-wwo", "L1")])
     assert decide(changed, service, content(), Sources(), already_said=first.said).response.cards
+
+
+def test_a_dispatched_order_that_cannot_be_had_is_an_unmet_need() -> None:
+    from cds_service.hooks.refusals import UnmetNeed
+
+    outcome = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "exception"}]}
+    with pytest.raises(UnmetNeed) as refusal:
+        answer(
+            "order-dispatch",
+            prefetch={"service-request": outcome},
+            dispatchedOrders=["ServiceRequest/x"],
+            performer="x/1",
+        )
+    assert refusal.value.keys == ("service-request",)
+
+
+def test_data_that_could_not_be_read_are_named_where_nothing_else_is_said() -> None:
+    outcome = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "exception"}]}
+    assert answer("patient-view")["cards"] == []
+    cards = answer("patient-view", prefetch={"condition": outcome})["cards"]
+    assert [card["indicator"] for card in cards] == ["info"]
+    assert "Condition" in cards[0]["summary"]
