@@ -11,6 +11,7 @@ import gc
 import logging
 import multiprocessing
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _SPARE_THREADS = 16  # beyond those that answer: they tell the calls that are too many, and answer health checks
+_MOST_DEATHS, _WITHIN_SECONDS = 12, 30.0  # workers that die so often cannot be helped by more of them
 _REPLACE_SECONDS = 0.5  # how long a new worker runs beside the old one before that is told to finish
 
 
@@ -57,21 +59,30 @@ class _Content:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._prepared: Prepared = prepare(settings)
+        self._prepared = _tried(prepare(settings))
 
     def application(self, row: int) -> Served:
         return create_app(self._prepared, row)
 
     def load_anew(self) -> None:
         try:
-            loaded = prepare(self._settings)
+            loaded = _tried(prepare(self._settings))
         except CdsError as error:
             _log.error("reload refused, the loaded content stays: %s", error)
+            return
+        except Exception:  # noqa: BLE001  # whatever it was, the workers that answer must not pay for it
+            _log.error("reload failed, the loaded content stays", exc_info=True)
             return
         if loaded.offers.keys() == self._prepared.offers.keys():
             loaded = replace(loaded, metrics=self._prepared.metrics)  # counters never go back
         self._prepared = loaded
         _log.info("content loaded anew")
+
+
+def _tried(prepared: Prepared) -> Prepared:
+    """The same, once an application could be made of it: what fails, fails here and not in every worker."""
+    create_app(prepared).close()
+    return prepared
 
 
 def run_server(settings: Settings, make: Make, on_reload: Callable[[], None] | None = None) -> int:
@@ -85,11 +96,21 @@ def run_server(settings: Settings, make: Make, on_reload: Callable[[], None] | N
 
 
 class _Respawns(dict[int, float]):
-    """When workers were replaced; forgets, so that a crash is answered by a new worker however soon it comes."""
+    """When workers were replaced, as granian asks before it gives up on a worker that died soon after its start.
+
+    A dead worker is replaced however soon it died, until so many die that no worker of this installation can live.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._deaths: deque[float] = deque(maxlen=_MOST_DEATHS)
 
     def get(self, _key: int, default: Any = None) -> Any:
         time.sleep(0.1)  # a worker that cannot live must not keep the machine busy with dying
-        return default
+        now = time.monotonic()
+        self._deaths.append(now)
+        hopeless = len(self._deaths) == _MOST_DEATHS and now - self._deaths[0] < _WITHIN_SECONDS
+        return now if hopeless else default
 
 
 class _Server(MPServer):

@@ -219,3 +219,47 @@ def test_a_wrong_setting_stops_the_start_with_a_sentence(
     told = ended.stderr.decode()
     assert says in told
     assert "Traceback" not in told
+
+
+HELLO: dict[str, Any] = {
+    "resourceType": "PlanDefinition",
+    "id": "hello",
+    "url": "https://site.example/PlanDefinition/hello",
+    "version": "1.0.0",
+    "name": "Hello",
+    "title": "Hello",
+    "status": "active",
+    "action": [
+        {
+            "trigger": [{"type": "named-event", "name": "org.example.round-start"}],
+            "title": "Good morning",
+            "description": "A plan of the site, on a hook of the site.",
+        }
+    ],
+}
+SERVE = ("-m", "cds_service", "serve")
+
+
+def test_a_site_brings_its_own_plan_and_changes_it_while_calls_come_in(tmp_path: Path) -> None:
+    plans = tmp_path / "site" / "plandefinitions"
+    plans.mkdir(parents=True)
+    (plans / "hello.json").write_text(json.dumps(HELLO))
+    call = hook_request("org.example.round-start", prefetch={"patient": {"resourceType": "Patient", "id": "p1"}})
+    with running(tmp_path, SERVE, CDS_CONTENT=str(plans.parent), CDS_PACKAGED_CONTENT="off") as server:
+
+        def summary() -> str:
+            status, _, body = server.call("POST", "/cds-services/hello", call)
+            return str(json.loads(body)["cards"][0]["summary"]) if status == 200 else f"{status}"
+
+        assert summary() == "Good morning"
+        changed = {**HELLO, "version": "1.1.0", "action": [{**HELLO["action"][0], "title": "Good evening"}]}
+        (plans / "hello.json").write_text(json.dumps(changed))
+        server.process.send_signal(signal.SIGHUP)
+        until(lambda: summary() == "Good evening", 20)
+        until(lambda: {summary() for _ in range(8)} == {"Good evening"}, 20)
+        # Content that does not hold is not taken up: what runs goes on.
+        (plans / "hello.json").write_text('{"resourceType": "PlanDefinition", "action": 5')
+        server.process.send_signal(signal.SIGHUP)
+        until(lambda: "the loaded content stays" in server.log.read_text(), 20)
+        assert {summary() for _ in range(8)} == {"Good evening"}
+        assert server.stop() == 0
