@@ -8,7 +8,7 @@ from typing import Literal
 
 from cds_service.fhir.structs.flavours import Struct
 
-Source = Literal["prefetch", "server", "context", "data"]
+Source = Literal["prefetch", "server", "context", "said", "data"]
 
 
 @dataclass(frozen=True, slots=True)

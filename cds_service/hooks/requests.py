@@ -55,6 +55,7 @@ class HookRequest:
     extension: Mapping[str, Any] = field(default_factory=dict, repr=False)
     received: datetime | None = None  # when the call came, whatever moment it is decided for
     body: bytes = field(default=b"", repr=False)  # as it came
+    said: bytes = field(default=b"", repr=False)  # a Bundle of what was answered to questions of ours, if anything was
 
 
 @dataclass(frozen=True, slots=True)

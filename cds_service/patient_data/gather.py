@@ -74,6 +74,8 @@ def gather(request: HookRequest, needs: Sequence[Need], sources: Sources, readin
         for need in needs
         for page in final[need.key].pages
     ]
+    if request.said:
+        batches.append(Batch(reading.decoder.collect(request.said).resources, Origin("said")))
     context, drafts, bad = _context(request, reading.decoder)
     batches += [Batch(members, Origin("context", member)) for member, members in drafts.items()]
     return Facts(

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 
-import msgspec
-
 from cds_service.hooks.cards import Response
 from cds_service.hooks.rendering import encode_json
 from cds_service.hooks.requests import HookRequest
@@ -15,8 +13,6 @@ from cds_service.memory.forms import FormStore, KeptCall, Whom
 from cds_service.workbench.form_links import FormLinks
 
 _log = logging.getLogger(__name__)
-
-ANSWERS = "cds-service-answers"  # the prefetch key under which filed answers join a call
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,4 +42,4 @@ class Forms:
         named = [{**one, "id": f"answer-{number}"} for number, one in enumerate(found, 1)]
         entries = [{"resource": resource} for resource in named]
         bundle = {"resourceType": "Bundle", "type": "collection", "entry": entries}
-        return replace(request, prefetch={**request.prefetch, ANSWERS: msgspec.Raw(encode_json(bundle))})
+        return replace(request, said=encode_json(bundle))
