@@ -51,8 +51,8 @@ cds:
     alternatives: {satisfied-by: good, offer: [good], excluded-by: never}
     source-label: Grandmother
     card:
-    - {id: rating, about: rating, summary: ["{Procedure} is {rating}.", "{Procedure}: {no-scenario}."], detail: "{scenario}"}
-    - {id: question, about: questions, summary: ["{Procedure}: {questions}", "{Procedure}: open."], suggestions: [answer]}
+    - {id: rating, about: rating, summary: ["{Procedure} is {rating}.", "{Procedure}: {no-scenario}."]}
+    - {id: question, about: questions, summary: ["{Procedure}: {questions}", "{Procedure}: open."]}
     - {id: rules, about: rules, severity: [never], summary: ["{Procedure}: {worst}"], detail: "- {never}"}
 action:
 - id: when
