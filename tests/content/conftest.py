@@ -28,6 +28,6 @@ def case_results(content_knowledge: Knowledge) -> tuple[list[CaseResult], Covera
     runner, coverage = CaseRunner(content_knowledge), Coverage()
     results = []
     for result in runner.run_all(read_cases([CONTENT])):
-        coverage.add(result)
+        coverage.add(result, content_knowledge.facts.facts)
         results.append(result)
     return results, coverage

@@ -28,7 +28,7 @@ def test_no_rule_rating_or_fact_is_out_of_reach(case_results: Results, content_k
     """What no case reaches, nobody has ever seen."""
     found = gaps(content_knowledge, case_results[1])
     assert (found.never_fired, found.never_silent, found.ratings) == ((), (), ())
-    assert (found.never_met, found.never_open) == ((), ())
+    assert (found.never_met, found.never_open, found.facts) == ((), (), ())
 
 
 def test_every_rule_fires_and_stays_silent_in_a_full_chart(case_results: Results, content_knowledge: Knowledge) -> None:
@@ -36,6 +36,6 @@ def test_every_rule_fires_and_stays_silent_in_a_full_chart(case_results: Results
     own = Coverage()
     for result in case_results[0]:
         if result.case.resources:
-            own.add(result)
+            own.add(result, content_knowledge.facts.facts)
     found = gaps(content_knowledge, own)
     assert (found.never_fired, found.never_silent) == ((), ())

@@ -1,11 +1,13 @@
-"""A threshold, a rating, a sentence, a rule change in a copy of the content, and the card with them, without any Python."""
+"""Rating, threshold, sentence, rule, scenario, fact: changed in a copy of the content, and the card follows."""
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import pytest
@@ -35,7 +37,7 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> CaseRunner:
     root = tmp_path_factory.mktemp("changed")
     content = root / "plandefinitions"
     shutil.copytree(CONTENT, content, ignore=shutil.ignore_patterns("cases"))
-    (root / "terminology").symlink_to(ROOT / "terminology")
+    shutil.copytree(ROOT / "terminology", root / "terminology")
     imaging = content / "scenarios" / "vcf-imaging.yaml"
     text = imaging.read_text(encoding="utf-8")
     start = text.index("- id: V1-bone-scan-wb")
@@ -53,7 +55,24 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> CaseRunner:
     )
     rule = _dedent(_readme_block("yaml", "CAU-YOUNG"))
     (rules / "cautions.yaml").write_text((rules / "cautions.yaml").read_text(encoding="utf-8") + rule, encoding="utf-8")
+    scenario = _dedent(_readme_block("yaml", "id: V0"))
+    _edit(imaging, "  action:\n  # ----", "  action:\n" + indent(scenario, "  ") + "  # ----")
+    _add_fact(root)
     return CaseRunner(load_knowledge([root]))
+
+
+def _add_fact(root: Path) -> None:
+    """The fact of the README: its define, its code, its question."""
+    library = root / "plandefinitions" / "facts" / "fitness-facts.cql"
+    _edit(library, "context Patient\n", "context Patient\n\n" + _readme_block("cql", "@fact smoker"))
+    _edit(library, 'code "can_lie_prone"', 'code "smoker": \'smoker\' from "Facts"\ncode "can_lie_prone"')
+    system = root / "terminology" / "codesystems" / "vcf-facts.json"
+    written = json.loads(system.read_text(encoding="utf-8"))
+    written["concept"].append({"code": "smoker", "display": "Smoker"})
+    written["count"] = len(written["concept"])
+    system.write_text(json.dumps(written), encoding="utf-8")
+    questions = root / "plandefinitions" / "questions" / "vcf-questions.yaml"
+    _edit(questions, "item:\n", "item:\n- linkId: smoker\n  text: Does the patient smoke?\n  type: boolean\n")
 
 
 def _dedent(block: str) -> str:
@@ -99,6 +118,21 @@ def test_a_rule_is_a_define_and_an_action(changed: CaseRunner) -> None:
     old, _ = _answer(changed, _case("Painful osteoporotic L1 fracture"))
     assert "CAU-YOUNG" in young["cautions"]
     assert "CAU-YOUNG" not in old.get("cautions", [])
+
+
+def test_a_scenario_is_an_alternative_with_its_rows(changed: CaseRunner) -> None:
+    """The scenario of the README leads, because it stands first."""
+    record, words = _answer(changed, _case("Pregnant and a CT without contrast"))
+    assert (record["primaryVariant"], record["alsoMatches"]) == ("V0", ["V1"])
+    assert "MRI without contrast" in words
+
+
+def test_a_fact_is_a_define_with_its_code_and_question(changed: CaseRunner) -> None:
+    """The fact of the README is one of those that can be asserted and asked."""
+    deciding = changed.knowledge.services["vcf-order-sign"].deciding
+    assert deciding is not None
+    assert "smoker" in deciding.knowhow.facts.by_id
+    assert deciding.words.questions.text("smoker") == "Does the patient smoke?"
 
 
 def test_without_content_there_is_nothing_to_offer(tmp_path: Path) -> None:
