@@ -40,9 +40,10 @@ from cds_service.plans.deciding import Judgement, Knowhow, OrderJudgement, judge
 from cds_service.plans.evidence import evidence_of
 from cds_service.plans.group_proposing import GroupProposals
 from cds_service.plans.logic import Logic
+from cds_service.plans.marking import order_mark
 from cds_service.plans.offers import Offers, Site, Subject
 from cds_service.plans.procedures import ordered_procedure
-from cds_service.plans.proposing import OrderProposals, order_mark
+from cds_service.plans.proposing import OrderProposals
 from cds_service.proposals.evidence import FactEvidence
 from cds_service.proposals.proposals import Proposal
 from cds_service.proposals.ratings import OrderedProcedure
@@ -176,7 +177,14 @@ class _Call:
                 actions += self.order_marks(one, knowhow)
             elif one.advice is not None:
                 made = GroupProposals(
-                    one.advice, knowhow, deciding.words, offers, self.subject, self.activity, self.request.hook
+                    one.advice,
+                    knowhow,
+                    deciding.words,
+                    offers,
+                    self.subject,
+                    self.activity,
+                    self.request.hook,
+                    self.manner.language,
                 )
                 found = made.proposals()
                 lost = () if found else self.lost()
@@ -313,6 +321,7 @@ class _Call:
             hook=self.request.hook,
             draft=one.draft,
             evidence=one.evidence,
+            language=self.manner.language,
         ).proposals()
 
     def order_marks(self, one: Judged, knowhow: Knowhow) -> Iterator[Action]:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from cds_service.plans.deciding import Judgement, Knowhow
+from cds_service.plans.definitions import Action
 from cds_service.plans.extensions import listed
 from cds_service.plans.offers import ApplyActivity, Offers, Subject, defined_orders
 from cds_service.plans.orders import accompanying
 from cds_service.plans.policy import worst_indicator
 from cds_service.plans.rules import Finding, Rule
+from cds_service.plans.translations import in_language, translations_of
 from cds_service.plans.wording import Vocabulary, group_values
 from cds_service.proposals.proposals import CardTemplate, Proposal, ProposedAction, ProposedSuggestion
 
@@ -35,6 +37,7 @@ class GroupProposals:
     subject: Subject
     apply_activity: ApplyActivity
     hook: str
+    language: str | None = None
 
     def proposals(self) -> tuple[Proposal, ...]:
         """One for each group with something to say."""
@@ -80,7 +83,7 @@ class GroupProposals:
             for f in speaking
             if not f.rule.is_check
         ]
-        values = group_values(self.judgement, findings, self.knowhow)
+        values = group_values(self.judgement, findings, self.knowhow, self.language)
         values["group"] = template.summary[-1:]
         citation = next((citation for finding in speaking for citation in finding.rule.sources), None)
         known = policy.sources.get(citation.source) if citation else None
@@ -106,17 +109,23 @@ class GroupProposals:
         cards = self.knowhow.policy.cards
         base = next((c for c in cards if c.about == "group" and (not c.hooks or self.hook in c.hooks)), None)
         topic = group.settings.get("topic")
+        words = translations_of(group.written, group.settings)
         return CardTemplate(
             id=group.id,
             about="group",
             hooks=frozenset(),
             severity=(),
             topic={"code": topic, "display": _title(topic)} if isinstance(topic, str) else (topic or {}),
-            summary=tuple(str(form) for form in listed(group.settings.get("summary"))) or (group.title,),
-            detail=str(group.settings.get("detail") or (base.detail if base else _GROUP_DETAIL)),
+            summary=self.said(group, "summary") or (in_language(words, self.language, "title", group.title),),
+            detail="\n".join(self.said(group, "detail")) or (base.detail if base else _GROUP_DETAIL),
             suggestions=(),
             override_reasons=base.override_reasons if base else (),
         )
+
+    def said(self, group: Action, name: str) -> tuple[str, ...]:
+        """The forms of a text of the group, in the language of the answer where there are any."""
+        words = in_language(translations_of(group.written, group.settings), self.language, name, "")
+        return (words,) if words else tuple(str(form) for form in listed(group.settings.get(name)))
 
     def creation(self, request: Mapping[str, Any], name: str) -> ProposedSuggestion:
         """A button that adds an order."""

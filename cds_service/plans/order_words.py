@@ -30,8 +30,9 @@ class OrderWords(Mapping[str, Entries]):
         order: Mapping[str, Any] | None,
         evidence: Sequence[FactEvidence],
         region: str | None = None,
+        language: str | None = None,
     ) -> None:
-        self.region = region
+        self.region, self.language = region, language
         self.judged, self.knowhow, self.words, self.order, self.evidence = judged, knowhow, words, order, evidence
         self.record, self.worst = judged.record, judged.worst
         self._filled: dict[str, Entries] = {}
@@ -129,9 +130,9 @@ class OrderWords(Mapping[str, Entries]):
         if name.endswith("-titles"):
             severity = name.removesuffix("-titles")
             rules = [finding.rule for finding, _ in self.fired() if finding.rule.severity == severity]
-            return [rule.title for rule in sorted(rules, key=lambda rule: not rule.emergency)]
+            return [rule.titled(self.language) for rule in sorted(rules, key=lambda rule: not rule.emergency)]
         return [
-            finding_words(finding, self.knowhow, levels)
+            finding_words(finding, self.knowhow, levels, self.language)
             for finding, levels in self.fired()
             if finding.rule.severity == name
         ]
@@ -152,7 +153,7 @@ def _cql_texts(name: str, judgement: Judgement) -> Iterable[str]:
 def _worst(words: OrderWords) -> Iterable[str]:
     rank = words.knowhow.policy.seriousness
     ranked = sorted(words.fired(), key=lambda entry: -1 if entry[0].rule.emergency else rank(entry[0].rule.severity))
-    return [finding.rule.title for finding, _ in ranked[:1]]
+    return [finding.rule.titled(words.language) for finding, _ in ranked[:1]]
 
 
 def _decisive(words: OrderWords) -> Iterable[str]:
@@ -187,7 +188,8 @@ def _differences(words: OrderWords) -> Iterable[str]:
         return
     by_id = {alternative.id: alternative for alternative in words.selection.group.alternatives}
     for identifier, rating in words.worst.differences:
-        yield f"{by_id[identifier].says}: {words.meaning(rating) or words.said('not-rated', 'not rated')}"
+        said = words.meaning(rating) or words.said("not-rated", "not rated")
+        yield f"{by_id[identifier].said(words.language)}: {said}"
 
 
 def _conflicts(words: OrderWords) -> Iterable[str]:
@@ -211,11 +213,13 @@ def _levels(words: OrderWords) -> Iterable[str]:
         record = judgement.record
         result = words.meaning(record.rating) or str(statuses.get(record.status, record.status))
         primary = judgement.selection.primary if judgement.selection else None
-        yield f"{record.level or '?'}: {result}" + (f" ({primary.says})" if primary else "")
+        yield f"{record.level or '?'}: {result}" + (f" ({primary.said(words.language)})" if primary else "")
 
 
 def _checks(met: bool | None) -> Part:
-    return lambda words: (finding_words(f, words.knowhow) for f in words.worst.checks if f.met is met)
+    return lambda words: (
+        finding_words(f, words.knowhow, language=words.language) for f in words.worst.checks if f.met is met
+    )
 
 
 def _of_primary(part: Callable[[Alternative], str]) -> Part:
@@ -251,27 +255,29 @@ _PARTS: Mapping[str, Part] = {
     "facts": _decisive,
     "disclaimer": lambda w: [w.knowhow.policy.disclaimer],
     "plan": lambda w: [w.record.plan],
-    "scenario": _of_primary(lambda a: a.says),
+    "scenario": lambda w: [w.primary.said(w.language)] if w.primary else (),
     "scenario-title": _of_primary(lambda a: a.title),
     "scenario-description": _of_primary(lambda a: a.description),
     "scenario-note": _of_primary(lambda a: a.note),
     "source": lambda w: (cite(c, w.knowhow) for c in w.primary.sources) if w.primary else (),
     "conflict": _conflicts,
-    "rationale": lambda w: [w.worst.row.rationale] if w.worst.row else (),
-    "also": lambda w: (a.says for a in w.selection.also) if w.selection else (),
+    "rationale": lambda w: [w.worst.row.reason(w.language)] if w.worst.row else (),
+    "also": lambda w: (a.said(w.language) for a in w.selection.also) if w.selection else (),
     "difference": _differences,
-    "possible": lambda w: (a.says for a in w.selection.undecided) if w.selection else (),
-    "fallback": lambda w: [w.selection.fallback.says] if w.selection and w.selection.fallback else (),
+    "possible": lambda w: (a.said(w.language) for a in w.selection.undecided) if w.selection else (),
+    "fallback": lambda w: [w.selection.fallback.said(w.language)] if w.selection and w.selection.fallback else (),
     "reason": _reason,
-    "nearest": lambda w: [w.selection.nearest.says] if w.selection and w.selection.nearest else (),
+    "nearest": lambda w: [w.selection.nearest.said(w.language)] if w.selection and w.selection.nearest else (),
     "nearest-title": lambda w: [w.selection.nearest.title] if w.selection and w.selection.nearest else (),
     "failed": lambda w: (criterion_words(c, w.words) for c in w.selection.failed_criteria) if w.selection else (),
-    "emergency": lambda w: (finding_words(f, w.knowhow) for f in w.worst.fired if f.rule.emergency),
-    "emergency-titles": lambda w: (f.rule.title for f in w.worst.fired if f.rule.emergency),
+    "emergency": lambda w: (
+        finding_words(f, w.knowhow, language=w.language) for f in w.worst.fired if f.rule.emergency
+    ),
+    "emergency-titles": lambda w: (f.rule.titled(w.language) for f in w.worst.fired if f.rule.emergency),
     "worst": _worst,
     "unknown-notes": _unknown_notes,
     "checks-met": _checks(True),
-    "checks-met-titles": lambda w: (f.rule.title for f in w.worst.checks if f.met is True),
+    "checks-met-titles": lambda w: (f.rule.titled(w.language) for f in w.worst.checks if f.met is True),
     "checks-not-met": _checks(False),
     "checks-not-documented": _checks(None),
 }

@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from cds_service.errors import CdsError
 from cds_service.plans.deciding import ASK, Knowhow, OrderJudgement
 from cds_service.plans.extensions import listed
-from cds_service.plans.offers import ApplyActivity, Offers, Site, Subject, defined_orders
+from cds_service.plans.filing import filed_observation
+from cds_service.plans.marking import NO_CONSULT, criterion_of
+from cds_service.plans.offers import ApplyActivity, Offers, Subject, defined_orders
 from cds_service.plans.order_words import Entries, OrderWords
 from cds_service.plans.orders import accompanying, marked, replaced
 from cds_service.plans.policy import INDICATORS, worst_indicator
@@ -24,6 +27,7 @@ from cds_service.proposals.proposals import (
     ProposedSuggestion,
 )
 from cds_service.proposals.sources import Citation
+from cds_service.values.formatting import to_text
 
 _MOST_REPLACEMENTS = 3
 _MOST_ANSWERS = 8
@@ -48,12 +52,13 @@ class OrderProposals:
     hook: str
     draft: Mapping[str, Any] | None
     evidence: Sequence[FactEvidence]
+    language: str | None = None
 
     def proposals(self) -> tuple[Proposal, ...]:
         """One for each card of the policy that has something to say about the order at this hook."""
         record = self.judged.record
         region = self.offers.codes.region(record.rated_as or record.procedure or "", record.level, self.draft or {})
-        values = OrderWords(self.judged, self.knowhow, self.words, self.draft, self.evidence, region)
+        values = OrderWords(self.judged, self.knowhow, self.words, self.draft, self.evidence, region, self.language)
         found = []
         for template in self.knowhow.policy.cards:
             if template.hooks and self.hook not in template.hooks:
@@ -227,7 +232,7 @@ class OrderProposals:
             return order
         return marked(
             order, meaning.mark, {"system": policy.ratings, "code": row.rating}, self.offers.site.consulted,
-            f"urn:uuid:{_NO_CONSULT}", criterion_of(self.judged, self.knowhow),
+            f"urn:uuid:{NO_CONSULT}", criterion_of(self.judged, self.knowhow),
         )  # fmt: skip
 
     def _marks(self, procedure: str | None) -> bool:
@@ -246,6 +251,26 @@ class OrderProposals:
         asking = [f for f in judgement.findings if f.outcome.needs and f.rule.unknown == "ask"]
         unmet = [f for f in judgement.checks if f.met is not True]
         found += defined_orders([*judgement.fired, *asking, *unmet], self.offers, self.apply_activity, self.creation)
+        return [*found, *self.filed()]
+
+    def filed(self) -> list[ProposedSuggestion]:
+        """Values that were worked out and that somebody may want on record."""
+        logic = self.judged.worst.logic
+        found = []
+        for finding in self.judged.worst.fired:
+            wanted = finding.rule.observation
+            if wanted is None or wanted.value is None or logic is None:
+                continue
+            try:
+                value = logic.value(wanted.value)
+            except CdsError:
+                continue
+            if value is not None:
+                observation = filed_observation(wanted, value, self.subject, self.draft)
+                words = str(self.knowhow.policy.words.get("file") or "Record: {name}")
+                words = words.replace("{name}", f"{wanted.display or wanted.code} {to_text(value)}")
+                action = ProposedAction("create", words, observation)
+                found.append(ProposedSuggestion(words, (action,), "create"))
         return found
 
     def creation(self, template: Mapping[str, Any], name: str) -> ProposedSuggestion:
@@ -321,38 +346,6 @@ class OrderProposals:
         if finding.rule.emergency:
             return "critical"
         return self.knowhow.policy.severity(finding.rule.severity).indicator
-
-
-# A replacement is rated before anybody accepts it; the consultation gets its own id when the order comes back.
-_NO_CONSULT = "00000000-0000-4000-8000-000000000000"
-
-
-def criterion_of(judged: OrderJudgement, knowhow: Knowhow) -> str:
-    """What the rating was made from: the plan, and the scenario within it."""
-    record = judged.record
-    url = (record.plan or knowhow.policy.plan.canonical).partition("|")[0]
-    return f"{url}#{record.primary}" if record.primary else url
-
-
-def order_mark(
-    judged: OrderJudgement, knowhow: Knowhow, draft: Mapping[str, Any], site: Site, consult_id: str
-) -> Mapping[str, Any] | None:
-    """The draft with its rating; None where no rating goes on it."""
-    record, policy = judged.record, knowhow.policy
-    marks = policy.marks
-    if marks is None or record.procedure is None or not draft.get("id"):
-        return None
-    if marks.covers is not None and not knowhow.procedures.has(record.procedure, *marks.covers):
-        return None
-    if record.rating:
-        meaning = policy.rating_meanings.get(record.rating)
-        mark = meaning.mark if meaning else ""
-    else:
-        mark = marks.by_status.get(record.status, "")
-    if not mark:
-        return None
-    finer = {"system": policy.ratings, "code": record.rating} if record.rating else None
-    return marked(draft, mark, finer, site.consulted, f"urn:uuid:{consult_id}", criterion_of(judged, knowhow))
 
 
 def _each_button_once(found: list[Proposal]) -> tuple[Proposal, ...]:

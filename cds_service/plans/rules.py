@@ -13,6 +13,7 @@ from cds_service.plans.extensions import listed
 from cds_service.plans.logic import Logic
 from cds_service.plans.procedures import Procedures
 from cds_service.plans.scenarios import define_named
+from cds_service.plans.translations import Translations, in_language, translations_of
 from cds_service.proposals.outcomes import APPLIES, Outcome, State
 from cds_service.proposals.sources import Citation, citations_of
 
@@ -57,12 +58,17 @@ class Rule:
     what_now: str
     sources: tuple[Citation, ...]
     source_severity: tuple[str, ...]  # `X: words`, where a source grades it otherwise
+    translations: Translations
     check: Expression | None  # care check: true met, false not met, null not documented
     level: str  # must | should | advised
     observation: FiledObservation | None
     action: Action
     plan: Plan
     group: Action | None  # the top-level group that it stands in
+
+    def titled(self, language: str | None) -> str:
+        """The title in a language."""
+        return in_language(self.translations, language, "title", self.title)
 
     @property
     def is_check(self) -> bool:
@@ -135,6 +141,7 @@ class _Reader:
             what_now=str(settings.get("what-now") or ""),
             sources=citations_of(action.written),
             source_severity=tuple(str(text) for text in listed(settings.get("source-severity"))),
+            translations=translations_of(action.written, settings),
             check=define_named(settings.get("check"), self.plan.library, self.has_definition),
             level=str(settings.get("level") or ("should" if is_check else "")),
             observation=self.observation(settings.get("observation")),

@@ -16,6 +16,7 @@ from cds_service.plans.expressions import Define, Expression, HasDefinition, Unu
 from cds_service.plans.extensions import listed
 from cds_service.plans.facts_catalogue import Fact, FactCatalogue
 from cds_service.plans.logic import Logic
+from cds_service.plans.translations import Translations, in_language, translations_of
 from cds_service.proposals.outcomes import Outcome, State
 from cds_service.proposals.ratings import RatingRow
 from cds_service.proposals.sources import Citation, citations_of
@@ -47,7 +48,12 @@ class Alternative:
     rows: Mapping[str, RatingRow]  # by procedure, in table order
     conflicts: tuple[tuple[str, str], ...]  # procedure, words
     sources: tuple[Citation, ...]
+    translations: Translations
     action: Action
+
+    def said(self, language: str | None) -> str:
+        """The short form in a language."""
+        return in_language(self.translations, language, "says", self.says)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +150,7 @@ def _alternative(action: Action) -> Alternative:
                         rationale=child.description,
                         definition=child.definition,
                         action=child.id,
+                        translations=translations_of(child.written, child.settings),
                     )
     return Alternative(
         id=action.id,
@@ -158,6 +165,7 @@ def _alternative(action: Action) -> Alternative:
             for entry in listed(action.settings.get("conflict"))
         ),
         sources=citations_of(action.written),
+        translations=translations_of(action.written, action.settings),
         action=action,
     )
 

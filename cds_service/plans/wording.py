@@ -12,6 +12,7 @@ from cds_service.plans.deciding import Judgement, Knowhow
 from cds_service.plans.expressions import Define, Expression
 from cds_service.plans.questions import QuestionBook
 from cds_service.plans.rules import Finding
+from cds_service.plans.translations import in_language
 from cds_service.proposals.evidence import FactEvidence
 from cds_service.proposals.sources import Citation
 
@@ -38,15 +39,20 @@ def order_text(order: Mapping[str, Any] | None) -> str:
     return escape(str(text)) if text else ""
 
 
-def _put_checks(put: Any, checks: Iterable[Finding], knowhow: Knowhow) -> None:
+def _put_checks(put: Any, checks: Iterable[Finding], knowhow: Knowhow, language: str | None) -> None:
     checks = tuple(checks)
-    put("checks-met", *(finding_words(check, knowhow) for check in checks if check.met is True))
-    put("checks-met-titles", *(check.rule.title for check in checks if check.met is True))
-    put("checks-not-met", *(finding_words(check, knowhow) for check in checks if check.met is False))
-    put("checks-not-documented", *(finding_words(check, knowhow) for check in checks if check.met is None))
+    put("checks-met", *(finding_words(check, knowhow, language=language) for check in checks if check.met is True))
+    put("checks-met-titles", *(check.rule.titled(language) for check in checks if check.met is True))
+    put("checks-not-met", *(finding_words(check, knowhow, language=language) for check in checks if check.met is False))
+    put(
+        "checks-not-documented",
+        *(finding_words(check, knowhow, language=language) for check in checks if check.met is None),
+    )
 
 
-def group_values(judgement: Judgement, findings: Sequence[Finding], knowhow: Knowhow) -> Values:
+def group_values(
+    judgement: Judgement, findings: Sequence[Finding], knowhow: Knowhow, language: str | None = None
+) -> Values:
     """What can be said about a group of checks and rules for a call without a rated order."""
     values: Values = {}
 
@@ -60,15 +66,17 @@ def group_values(judgement: Judgement, findings: Sequence[Finding], knowhow: Kno
     put("suggested", *(knowhow.procedures.name(code) for code in record.suggested_next))
     put("disclaimer", knowhow.policy.disclaimer)
     checks = [finding for finding in findings if finding.rule.is_check]
-    _put_checks(put, checks, knowhow)
+    _put_checks(put, checks, knowhow, language)
     by_severity: dict[str, list[str]] = {}
     for finding in findings:
         if finding.fires and not finding.rule.is_check:
-            by_severity.setdefault(finding.rule.severity, []).append(finding_words(finding, knowhow))
+            by_severity.setdefault(finding.rule.severity, []).append(finding_words(finding, knowhow, language=language))
     for severity, entries in by_severity.items():
         put(severity, *entries)
     titles = [
-        f.rule.title for f in findings if (f.fires and not f.rule.is_check) or (f.rule.is_check and f.met is not True)
+        f.rule.titled(language)
+        for f in findings
+        if (f.fires and not f.rule.is_check) or (f.rule.is_check and f.met is not True)
     ]
     put("worst", *titles[:1])
     put("titles", *titles)
@@ -78,12 +86,15 @@ def group_values(judgement: Judgement, findings: Sequence[Finding], knowhow: Kno
     return values
 
 
-def finding_words(finding: Finding, knowhow: Knowhow, levels: Sequence[str] = ()) -> str:
+def finding_words(finding: Finding, knowhow: Knowhow, levels: Sequence[str] = (), language: str | None = None) -> str:
     """The statement of a rule, what to do now where something is to be done, and where it comes from."""
     rule = finding.rule
-    parts = [finding.statement.strip()]
+    # A statement with the values of this patient is said as it was computed.
+    as_written = finding.statement == rule.statement
+    statement = in_language(rule.translations, language, "description", finding.statement) if as_written else ""
+    parts = [(statement or finding.statement).strip()]
     if rule.what_now and finding.met is not True:
-        parts.append(rule.what_now.strip())
+        parts.append(in_language(rule.translations, language, "what-now", rule.what_now).strip())
     if finding.by_extension:
         parts.append(str(knowhow.policy.words.get("by-extension") or "Applied by extension."))
     if levels:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,12 @@ class RatingRow:
     rationale: str
     definition: str | None  # ActivityDefinition that orders it
     action: str
+    translations: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def reason(self, language: str | None) -> str:
+        """The rationale in a language, else as it was written."""
+        known = self.translations.get(language or "", {})
+        return known.get("description") or self.rationale
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.loading import knowledge_of
 from cds_service.knowledge.yaml_texts import load_documents
 from cds_service.patient_data.sources import Sources
-from cds_service.pipeline import decide
+from cds_service.pipeline import Manner, decide
 from cds_service.plans.extensions import expand_shorthand
 from tests.plans.applying import library
 
@@ -51,7 +51,11 @@ cds:
     alternatives: {satisfied-by: good, offer: [good], excluded-by: never}
     source-label: Grandmother
     card:
-    - {id: rating, about: rating, summary: ["{Procedure} is {rating}.", "{Procedure}: {no-scenario}."]}
+    - id: rating
+      about: rating
+      summary: ["{Procedure} is {rating}.", "{Procedure}: {no-scenario}."]
+      detail: "- {hint}"
+      suggestions: [create]
     - {id: question, about: questions, summary: ["{Procedure}: {questions}", "{Procedure}: open."]}
     - {id: rules, about: rules, severity: [never], summary: ["{Procedure}: {worst}"], detail: "- {never}"}
 action:
@@ -73,7 +77,15 @@ action:
     - {code: [{coding: [{code: coffee}]}], cds: {rating: good}}
     - {code: [{coding: [{code: tea}]}], cds: {rating: bad}}
 - {id: R1, title: Allergy, when: allergic, cds: {severity: never, applies-to: [coffee], unknown: ask}}
-- {id: R2, title: A hint, when: hint, cds: {severity: hint, all-orders: true}}
+- id: R2
+  title: A hint
+  description: Drink slowly.
+  when: hint
+  cds:
+    severity: hint
+    all-orders: true
+    translation: [{lang: de, path: description, content: Langsam trinken.}]
+    observation: {value: score, system: "http://example.org/scores", code: thirst, display: Thirst, unit: "1"}
 """
 CODES = """
 resourceType: CodeSystem
@@ -93,11 +105,12 @@ def content(late: str, tired: str, allergic: str, hint: str) -> Knowledge:
         f'/* @fact {name} */\ndefine "{name}": {TRUTHS[truth]}'
         for name, truth in {"late": late, "tired": tired, "allergic": allergic, "hint": hint}.items()
     )
+    logic += "\ndefine score: 7"
     written = [expand_shorthand(load_documents(text)[0]) for text in (PLAN, CODES)]
     return knowledge_of([library(logic, "Drinks"), *written])
 
 
-def answer(knowledge: Knowledge, drink: str = "coffee") -> dict[str, Any]:
+def answer(knowledge: Knowledge, drink: str = "coffee", language: str | None = None) -> dict[str, Any]:
     order = {
         "resourceType": "ServiceRequest",
         "id": "o1",
@@ -119,7 +132,7 @@ def answer(knowledge: Knowledge, drink: str = "coffee") -> dict[str, Any]:
     service = knowledge.services["drinks"]
     parser = RequestParser("order-sign", knowledge.resource_type)
     request = parser.parse(json.dumps(body).encode(), Arrival(datetime(2025, 6, 15, tzinfo=UTC), "call"))
-    response = decide(request, service, knowledge, Sources()).response
+    response = decide(request, service, knowledge, Sources(), Manner(language=language)).response
     assert json.loads(render_response(response)) == json.loads(json.dumps(response_json(response)))
     return response_json(response)
 
@@ -170,3 +183,17 @@ def test_whatever_holds_the_answer_is_valid_and_hides_no_failure(truths: tuple[s
     assert broken <= set(found.get("failed", [])) | ({"TIRED"} if truths[0] == "yes" else set())
     assert ("rating" in found) == (found["status"] == "decided")
     assert not (found["status"] == "ask" and response.get("systemActions"))
+
+
+def test_words_come_in_the_language_of_the_answer() -> None:
+    knowledge = content("no", "yes", "no", "yes")
+    assert answer(knowledge)["cards"][0]["detail"] == "- Drink slowly."
+    assert answer(knowledge, language="de-CH")["cards"][0]["detail"] == "- Langsam trinken."
+    assert answer(knowledge, language="fr")["cards"][0]["detail"] == "- Drink slowly."
+
+
+def test_a_value_that_was_worked_out_can_be_filed() -> None:
+    suggestion = answer(content("no", "yes", "no", "yes"))["cards"][0]["suggestions"][0]
+    filed = suggestion["actions"][0]["resource"]
+    assert filed["code"]["coding"][0]["code"] == "thirst"
+    assert filed["valueQuantity"]["value"] == 7

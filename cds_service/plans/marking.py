@@ -1,0 +1,41 @@
+"""Ratings on orders: which one goes on an order, and what it says it was made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cds_service.plans.deciding import Knowhow, OrderJudgement
+from cds_service.plans.offers import Site
+from cds_service.plans.orders import marked
+
+# A replacement is rated before anybody accepts it; the consultation gets its own id when the order comes back.
+NO_CONSULT = "00000000-0000-4000-8000-000000000000"
+
+
+def criterion_of(judged: OrderJudgement, knowhow: Knowhow) -> str:
+    """What the rating was made from: the plan, and the scenario within it."""
+    record = judged.record
+    url = (record.plan or knowhow.policy.plan.canonical).partition("|")[0]
+    return f"{url}#{record.primary}" if record.primary else url
+
+
+def order_mark(
+    judged: OrderJudgement, knowhow: Knowhow, draft: Mapping[str, Any], site: Site, consult_id: str
+) -> Mapping[str, Any] | None:
+    """The draft with its rating; None where no rating goes on it."""
+    record, policy = judged.record, knowhow.policy
+    marks = policy.marks
+    if marks is None or record.procedure is None or not draft.get("id"):
+        return None
+    if marks.covers is not None and not knowhow.procedures.has(record.procedure, *marks.covers):
+        return None
+    if record.rating:
+        meaning = policy.rating_meanings.get(record.rating)
+        mark = meaning.mark if meaning else ""
+    else:
+        mark = marks.by_status.get(record.status, "")
+    if not mark:
+        return None
+    finer = {"system": policy.ratings, "code": record.rating} if record.rating else None
+    return marked(draft, mark, finer, site.consulted, f"urn:uuid:{consult_id}", criterion_of(judged, knowhow))
