@@ -25,6 +25,19 @@ def attributes_at(fhir_type: str, step: str) -> tuple[str, ...]:
     return tuple(element.attributes.values())
 
 
+_CODED = frozenset({"CodeableConcept", "Coding", "Reference", "code"})
+
+
+@functools.cache
+def coded_attributes_at(fhir_type: str, step: str) -> tuple[str, ...]:
+    """The attributes of a step that can hold codes: of a choice, those that are codes or lead to some."""
+    info = r4().get(fhir_type)
+    element = info.element(step) if info else None
+    if element is None or not element.is_choice or step != element.name:
+        return attributes_at(fhir_type, step)
+    return tuple(attribute for name, attribute in element.attributes.items() if name in _CODED)
+
+
 def codes_at(resource: Struct, path: str, resolve: Resolve) -> Iterator[Pair]:
     """Every code at a path; a reference on the way is followed to the codes of what it names."""
     for element in _elements_at(resource, path, resolve):
@@ -40,7 +53,7 @@ def _elements_at(resource: Struct, path: str, resolve: Resolve) -> list[Any]:
                 element = _target(element, resource, resolve)
                 if element is None:
                     continue
-            for attribute in attributes_at(getattr(element, "fhir_type", ""), step):
+            for attribute in coded_attributes_at(getattr(element, "fhir_type", ""), step):
                 value = getattr(element, attribute, None)
                 if isinstance(value, list | tuple):
                     following += [part for part in value if part is not None]

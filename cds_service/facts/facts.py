@@ -11,7 +11,7 @@ from typing import Any
 from cds_service.errors import CdsError
 from cds_service.facts.availability import Availability
 from cds_service.facts.belonging import of_patient
-from cds_service.facts.coding import Pair, attributes_at, codes_at
+from cds_service.facts.coding import Pair, coded_attributes_at, codes_at
 from cds_service.facts.derived import (
     DeriveCodings,
     TextEvidence,
@@ -212,7 +212,7 @@ class Facts:
         resources = self._of_type(type_name)
         index = _Index(resources)
         if resources:
-            attributes = attributes_at(type_name, code_path.split(".")[0])
+            attributes = coded_attributes_at(type_name, code_path.split(".")[0])
             fields = frozenset(resources[0].__struct_fields__)
             if not any(attribute in fields for attribute in attributes):
                 raise UnreadElement(f"{type_name}.{code_path} is searched by its code, but was not decoded.")

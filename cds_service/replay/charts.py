@@ -9,13 +9,13 @@ from typing import Any
 import msgspec
 
 from cds_service.fhir.structs.decoding import Decoder
-from cds_service.fhir.structs.flavours import Struct
 from cds_service.hooks.contexts import Context, ContextResource
 from cds_service.hooks.requests import Arrival, HookRequest
 from cds_service.patient_data.needs import Need
 from cds_service.replay.failures import BrokenItem
 
-_ORDERS = frozenset({"ServiceRequest", "MedicationRequest", "DeviceRequest", "NutritionOrder", "VisionPrescription"})
+ORDERS = frozenset({"ServiceRequest", "MedicationRequest", "DeviceRequest", "NutritionOrder", "VisionPrescription"})
+_TELLING = ORDERS | {"Patient", "Encounter", "Appointment"}
 _DRAFT = frozenset({"draft"})
 _PROPOSED = frozenset({"proposed", "pending"})
 _UNKNOWN_USER = "Practitioner/unknown"
@@ -32,36 +32,26 @@ class _Head(msgspec.Struct):
     requester: _Reference | None = None
 
 
-class _HeadEntry(msgspec.Struct):
-    resource: _Head | None = None
-
-
-class _Heads(msgspec.Struct):
-    entry: list[_HeadEntry] = []
-    timestamp: Any = None
-
-
-class _TextEntry(msgspec.Struct):
+class _Entry(msgspec.Struct):
     resource: msgspec.Raw = msgspec.Raw()
 
 
-class _Texts(msgspec.Struct):
-    entry: list[_TextEntry] = []
+class _Bundle(msgspec.Struct):
+    entry: list[_Entry] = []
+    timestamp: Any = None
 
 
-_heads = msgspec.json.Decoder(_Heads)
-_texts = msgspec.json.Decoder(_Texts)
+_bundle = msgspec.json.Decoder(_Bundle)
+_head = msgspec.json.Decoder(_Head)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One resource of a Bundle, by what is told at its beginning."""
+class Entry(msgspec.Struct, frozen=True):
+    """One resource of a Bundle: its place there, and what is told at its beginning."""
 
     place: int
     type: str
     id: str | None
     status: str | None
-    requester: str | None
 
     @property
     def reference(self) -> str:
@@ -69,23 +59,13 @@ class Entry:
 
 
 class Chart:
-    """The resources of one patient, not yet decoded."""
+    """The resources of one patient, by the beginnings of those that tell what the call is about."""
 
-    __slots__ = ("_body", "_raw", "entries", "timestamp")
-
-    def __init__(self, body: bytes | msgspec.Raw) -> None:
-        try:
-            heads = _heads.decode(body)
-        except (msgspec.DecodeError, RecursionError):
-            raise BrokenItem("The Bundle has no list of entries that hold resources.") from None
+    def __init__(self, body: bytes | msgspec.Raw, timestamp: object, entries: Sequence[Entry]) -> None:
         self._body = body
         self._raw: list[msgspec.Raw] = []
-        self.timestamp: str | None = heads.timestamp if isinstance(heads.timestamp, str) else None
-        self.entries = tuple(
-            _entry(place, each.resource)
-            for place, each in enumerate(heads.entry)
-            if each.resource is not None and isinstance(each.resource.resourceType, str)
-        )
+        self.timestamp: str | None = timestamp if isinstance(timestamp, str) else None
+        self.entries = entries
 
     @property
     def patient_id(self) -> str:
@@ -99,31 +79,62 @@ class Chart:
         """The entries of some types and statuses."""
         return [entry for entry in self.entries if entry.type in kinds and entry.status in statuses]
 
-    def text(self, entry: Entry) -> msgspec.Raw:
-        """The JSON text of a resource, as it came."""
-        if not self._raw:
-            self._raw = [each.resource for each in _texts.decode(self._body).entry]
-        return self._raw[entry.place]
-
     def drafts(self, named: frozenset[str]) -> list[Entry]:
         """The orders to decide on: those that are named, else those whose status says that they are drafts."""
-        return [entry for entry in self.entries if entry.reference in named] or self.of(_ORDERS, _DRAFT)
+        return [entry for entry in self.entries if entry.reference in named] or self.of(ORDERS, _DRAFT)
 
     def likely_hook(self) -> str:
         """The hook that a chart looks like: drafts are signed, proposed appointments booked, all else is looked at."""
-        if self.of(_ORDERS, _DRAFT):
+        if self.of(ORDERS, _DRAFT):
             return "order-sign"
         return "appointment-book" if self.of(frozenset({"Appointment"}), _PROPOSED) else "patient-view"
 
+    def text(self, entry: Entry) -> msgspec.Raw:
+        """The JSON text of a resource, as it came."""
+        if not self._raw:
+            self._raw = [each.resource for each in _bundle.decode(self._body).entry]
+        return self._raw[entry.place]
 
-def _entry(place: int, head: _Head) -> Entry:
-    requester = head.requester.reference if head.requester is not None else None
-    return Entry(
-        place,
-        head.resourceType,
-        head.id if isinstance(head.id, str) else None,
-        head.status if isinstance(head.status, str) else None,
-        requester if isinstance(requester, str) else None,
+    def requester(self, entry: Entry) -> str | None:
+        """Who asks for an order."""
+        requester = _head.decode(self.text(entry)).requester
+        reference = requester.reference if requester is not None else None
+        return reference if isinstance(reference, str) else None
+
+
+def read_chart(body: bytes | msgspec.Raw) -> Chart:
+    """A chart from its text, every resource looked at; what is none is left for the decoder to name."""
+    try:
+        bundle = _bundle.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        raise BrokenItem("The Bundle has no list of entries.") from None
+    entries: list[Entry] = []
+    for place, each in enumerate(bundle.entry):
+        try:
+            head = _head.decode(each.resource)
+        except (msgspec.DecodeError, RecursionError):
+            continue
+        if isinstance(head.resourceType, str):
+            ident, status = (text if isinstance(text, str) else None for text in (head.id, head.status))
+            entries.append(Entry(place, head.resourceType, ident, status))
+    return Chart(body, bundle.timestamp, entries)
+
+
+def chart_of(body: bytes | msgspec.Raw, bundle: Any) -> Chart:
+    """A chart from its Bundle, decoded: only what tells what the call is about is looked at."""
+    entries = [
+        Entry(place, resource.fhir_type, resource.id, getattr(resource, "status", None))
+        for place, entry in enumerate(bundle.entry)
+        if (resource := entry.resource) is not None and resource.fhir_type in _TELLING
+    ]
+    return Chart(body, getattr(bundle, "timestamp", None), entries)
+
+
+def can_tell(decoder: Decoder) -> bool:
+    """Whether decoded resources say enough for `chart_of`: the status of what could be a draft."""
+    structs = decoder.structs
+    return "timestamp" in structs.struct_for("Bundle").__struct_fields__ and all(
+        "status" in structs.struct_for(name).__struct_fields__ for name in (*ORDERS, "Appointment")
     )
 
 
@@ -140,15 +151,15 @@ class Scene:
     appointments: tuple[Entry, ...]
 
     @property
-    def moved(self) -> frozenset[int]:
-        """The places of the resources that are in the context, and so not on record."""
-        return frozenset(entry.place for entry in self.drafts)
+    def moved(self) -> frozenset[tuple[str, str | None]]:
+        """The types and ids of the resources that are in the context, and so not on record."""
+        return frozenset((entry.type, entry.id) for entry in self.drafts)
 
 
 def scene_of(chart: Chart, hook: str, orders: Iterable[str] = ()) -> Scene:
     """The call that a chart stands for; `orders` (`ServiceRequest/o1`) names the drafts where their status does not."""
     drafts = chart.drafts(frozenset(orders))
-    requesters = (draft.requester for draft in drafts)
+    requesters = map(chart.requester, drafts)
     signs = hook in ("order-select", "order-sign")
     dispatched = drafts or chart.of(frozenset({"ServiceRequest"}), frozenset({"active"}))
     books = hook == "appointment-book"
@@ -164,28 +175,25 @@ def scene_of(chart: Chart, hook: str, orders: Iterable[str] = ()) -> Scene:
 
 
 def make_request(
-    chart: Chart, scene: Scene, body: bytes | msgspec.Raw, needs: Sequence[Need], decoder: Decoder, arrival: Arrival
-) -> HookRequest | None:
-    """The request, from resources that are decoded once; None when some of them need a closer look."""
-    decoded = decoder.collect(body)
-    if decoded.set_aside or len(decoded.resources) != len(chart.entries):
-        return None
-    by_type: dict[str, list[Struct]] = {}
+    chart: Chart, scene: Scene, bundle: Any, needs: Sequence[Need], decoder: Decoder, arrival: Arrival
+) -> HookRequest:
+    """The request, from a Bundle that has been decoded."""
+    by_type: dict[str, list[Any]] = {}
     moved = scene.moved
-    for entry, resource in zip(chart.entries, decoded.resources, strict=True):
-        if entry.place not in moved:
-            by_type.setdefault(entry.type, []).append(resource)
-    structs = decoder.structs
-    bundle, place = structs.struct_for("Bundle"), structs.struct_for("Bundle.Entry")
+    for entry in bundle.entry:
+        resource = entry.resource
+        if resource is not None and (resource.fhir_type, resource.id) not in moved:
+            by_type.setdefault(resource.fhir_type, []).append(entry)
+    searchset = decoder.structs.struct_for("Bundle")
     prefetch: dict[str, object] = {}
     for need in needs:
         found = by_type.get(need.type_name)
         if not found:
             prefetch[need.key] = None  # the chart is all there is: asked, and none on record
         elif need.is_read:
-            prefetch[need.key] = found[0]
+            prefetch[need.key] = found[0].resource
         else:
-            prefetch[need.key] = bundle(type="searchset", entry=[place(resource=each) for each in found])
+            prefetch[need.key] = searchset(type="searchset", entry=found)
     return HookRequest(
         hook=scene.hook,
         hook_instance="replay",
@@ -225,14 +233,14 @@ def compose_request(chart: Chart, scene: Scene, needs: Sequence[Need]) -> bytes:
         b"encounterId": _quote(scene.encounter),
     }
     if scene.hook in ("order-select", "order-sign"):
-        members[b"draftOrders"] = _bundle(chart, scene.drafts, b"collection")
+        members[b"draftOrders"] = _searchset(chart, scene.drafts, b"collection")
         if scene.hook == "order-select":
             members[b"selections"] = _list(_quote(each.reference) for each in scene.drafts)
     elif scene.hook == "order-dispatch":
         members[b"dispatchedOrders"] = _list(_quote(each.reference) for each in scene.dispatched)
         members[b"performer"] = _quote(scene.user)
     elif scene.hook == "appointment-book":
-        members[b"appointments"] = _bundle(chart, scene.appointments, b"collection")
+        members[b"appointments"] = _searchset(chart, scene.appointments, b"collection")
     return _object(
         {
             b"hook": _quote(scene.hook),
@@ -247,7 +255,7 @@ def _prefetch(chart: Chart, scene: Scene, needs: Sequence[Need]) -> bytes:
     by_type: dict[str, list[Entry]] = {}
     moved = scene.moved
     for entry in chart.entries:
-        if entry.place not in moved:
+        if (entry.type, entry.id) not in moved:
             by_type.setdefault(entry.type, []).append(entry)
     members: dict[bytes, bytes] = {}
     for need in needs:
@@ -257,12 +265,12 @@ def _prefetch(chart: Chart, scene: Scene, needs: Sequence[Need]) -> bytes:
         elif need.is_read:
             text = bytes(chart.text(found[0]))
         else:
-            text = _bundle(chart, found, b"searchset")
+            text = _searchset(chart, found, b"searchset")
         members[need.key.encode()] = text
     return _object(members)
 
 
-def _bundle(chart: Chart, entries: Sequence[Entry], kind: bytes) -> bytes:
+def _searchset(chart: Chart, entries: Sequence[Entry], kind: bytes) -> bytes:
     inside = (b'{"resource":' + bytes(chart.text(entry)) + b"}" for entry in entries)
     return b'{"resourceType":"Bundle","type":"' + kind + b'","entry":' + _list(inside) + b"}"
 

@@ -147,7 +147,7 @@ def test_a_group_that_another_call_has_taught_is_searched_here_too() -> None:
             Codes("x"),
             ["o"],
         ),
-        (observation("o", valueQuantity={"code": "x", "system": LOINC}), "value", Codes("x"), ["o"]),
+        (observation("o", valueQuantity={"code": "x", "system": LOINC}), "value", Codes("x"), []),
     ],
 )
 def test_paths_of_every_kind(given_resource: dict[str, Any], path: str, codes: Codes, expected: list[str]) -> None:

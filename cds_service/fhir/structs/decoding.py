@@ -107,6 +107,13 @@ class Decoder:
             raise UnreadableResource(str(decoded.set_aside[0]))
         return decoded.resources[0]
 
+    def whole(self, body: bytes | msgspec.Raw) -> Any:
+        """A resource that decodes in one pass as it stands; None when something in it does not."""
+        try:
+            return self._any.decode(body)
+        except (msgspec.DecodeError, RecursionError):
+            return None
+
     def collect(self, body: bytes | msgspec.Raw, *, flatten: bool = True, limits: Limits | None = None) -> Decoded:
         """The resources of a text that holds one resource or a Bundle of them (`flatten`), the unreadable set aside."""
         if limits is not None:

@@ -58,7 +58,7 @@ PRIMITIVE_TYPES: Final[Mapping[str, Any]] = {
 # What is read of these data types whenever anything of them is read: the engine itself (code indexes, references,
 # quantities, pages of a search) needs it.
 _FLOOR: Final[Mapping[str, frozenset[str]]] = {
-    "Bundle": frozenset({"type", "link", "entry", "total"}),
+    "Bundle": frozenset({"type", "link", "entry", "timestamp"}),
     "Bundle.Link": frozenset({"relation", "url"}),
     "Bundle.Entry": frozenset({"fullUrl", "resource", "search"}),
     "Bundle.Entry.Search": frozenset({"mode"}),
@@ -74,6 +74,10 @@ _FLOOR: Final[Mapping[str, frozenset[str]]] = {
 }
 _NEVER_BY_DEFAULT: Final = frozenset({"id", "extension", "modifierExtension"})
 _RESOURCE_FLOOR: Final = frozenset({"id", "meta"})
+# Whether these are drafts or proposals is asked before any logic is.
+_WITH_STATUS: Final = frozenset(
+    {"ServiceRequest", "MedicationRequest", "DeviceRequest", "NutritionOrder", "VisionPrescription", "Appointment"}
+)
 _DECIMAL_DIGITS: Final = 28
 
 
@@ -146,6 +150,8 @@ class Structs:
         floor = _FLOOR.get(type_name, frozenset())
         if info.is_resource:
             floor |= _RESOURCE_FLOOR | self._patient_elements(info)
+            if type_name in _WITH_STATUS:
+                floor |= {"status"}
             return floor | (named or frozenset())
         if named is None:
             # Somebody reads an element of this type without saying what of it: everything but the rarities.
