@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from cds_service.cql.blanks import find_blanks
 from cds_service.cql.compiler.declarations import tags_of
 from cds_service.cql.compiler.program import EXPRESSIONS, InlineExpression, Source, build_program, compile_all
 from cds_service.cql.compiler.scope import Program
@@ -14,7 +13,6 @@ from cds_service.cql.emission.program import Functions
 from cds_service.cql.entries import DefinitionEntry, ParameterEntry
 from cds_service.cql.explain.reach import Declared, Reach
 from cds_service.cql.explain.requirements import DataRequirement, DataUse
-from cds_service.cql.runtime.blanks import Blanks
 from cds_service.cql.runtime.outputs import is_shaped
 from cds_service.cql.runtime.vocabularies import Members
 from cds_service.cql.semantic_errors import UnknownName, UnknownValueSetUse, meant
@@ -83,10 +81,8 @@ class CompiledLibraries:
         self.names_by_slot: dict[int, tuple[str, str]] = {
             entry.slot: (entry.library.removeprefix(EXPRESSIONS), entry.name) for entry in program.definitions
         }
-        self.parameter_slots = frozenset(entry.slot for entry in program.parameters)
         self.reach = Reach(program)
         self.data = DataUse(self.reach, program.relations)
-        self.blanks: Blanks | None = None
         self._handles: dict[tuple[str, str], Handle] = {}
         self._parts: dict[object, Callable[[Any], Any]] = {}
 
@@ -103,10 +99,6 @@ class CompiledLibraries:
         """The libraries that a library includes."""
         found = (entry.library for entry in self.program.libraries[library].includes())
         return tuple(name for name in found if name is not None)
-
-    def learn_blanks(self) -> None:
-        """Work out what definitions are worth over an empty chart, so that calls need not ask them one by one."""
-        self.blanks = find_blanks(self.program, self.traced_functions, self.reach)
 
     def handle(self, library: str, name: str) -> Handle:
         """How the value of a definition is asked for; made once for each."""

@@ -53,23 +53,9 @@ class Evaluation:
         )
         for slot, value in self._overrides.items():
             self.run.memory[slot] = value
-        self._ready(self.run, base.run if base is not None else None)
         self._base = base
         self._offset: int | None = base._offset if base is not None else None
         self._traced: TracedRun | None = None
-
-    def _ready(self, run: Run, base: Run | None) -> None:
-        """Tell a run what blank values are asked with: what is bound, and what was assumed."""
-        run.blanks = self.compiled.blanks
-        parameters = self.compiled.parameter_slots
-        bound = {slot: value for slot, value in self._overrides.items() if slot in parameters}
-        if bound:
-            run.bound = {**run.bound, **bound}
-        assumed = [slot for slot in self._overrides if slot not in parameters]
-        if assumed:
-            flags = self.compiled.dependents(assumed)
-            before = base.assumed if base is not None else None
-            run.assumed = bytes(a | b for a, b in zip(flags, before, strict=True)) if before is not None else flags
 
     def value(self, library: str, name: str) -> Any:
         """The value of a definition, as plain values; raises an EvaluationError when the logic failed."""
@@ -148,7 +134,6 @@ class Evaluation:
             run = TracedRun(self.compiled.program.slots, self.facts, self.compiled.terminology, base, self.run.changed)
             for slot, value in self._overrides.items():
                 run.memory[slot] = value
-            self._ready(run, base)
             self._traced = run
         return self._traced
 

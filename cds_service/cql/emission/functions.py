@@ -69,8 +69,6 @@ def _remembered(name: str, slot: int, node: Typed, title: str, module: Module) -
         f"    if run.base is not None and not run.changed[{slot}]:",
         f"        return run.from_base({slot}, {name})",
     ]
-    lines += [f"    value = run.blank({slot})", f"    if value is not {unset}:"]
-    lines += [f"        memory[{slot}] = value", "        return value"]
     if module.safety.may_fail(node):
         lines += ["    try:", writer.text(), f"        value = {value.text}"]
         lines += ["    except EvaluationError as error:", f"        memory[{slot}] = Failed(error)", "        raise"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -39,20 +39,7 @@ class Run:
     value may differ. Everything else is asked from the base, so that several such evaluations share it.
     """
 
-    __slots__ = (
-        "_instant",
-        "assumed",
-        "base",
-        "blanks",
-        "bound",
-        "changed",
-        "facts",
-        "mask",
-        "memory",
-        "patient",
-        "sink",
-        "terminology",
-    )
+    __slots__ = ("_instant", "base", "changed", "facts", "memory", "patient", "sink", "terminology")
 
     def __init__(
         self, slots: int, facts: Any, terminology: Any, base: Run | None = None, changed: bytes | None = None
@@ -65,40 +52,12 @@ class Run:
         self.changed = changed
         self.sink: Callable[[Any], None] | None = base.sink if base is not None else None
         self._instant: DateTime | None = None
-        # What blank values are asked with: see `blanks.py`. The base has them too.
-        self.blanks: Any = base.blanks if base is not None else None
-        self.mask: int | None = None
-        self.bound: Mapping[int, Any] = base.bound if base is not None else {}
-        self.assumed: bytes | None = base.assumed if base is not None else None
 
     def from_base(self, slot: int, function: Callable[[Run], Any]) -> Any:
         """The value that the base has in a place that did not change."""
         assert self.base is not None
         value = self.memory[slot] = function(self.base)
         return value
-
-    def blank(self, slot: int) -> Any:
-        """The value that a definition has where nothing it looks for is on record; UNSET where that does not hold."""
-        if self.blanks is None:
-            return UNSET
-        found = self.blanks.values.get(slot)
-        if found is None or (self.mask if self.mask is not None else self.find_mask()) & found.mask:
-            return UNSET
-        for parameter, default in found.parameters:
-            if parameter in self.bound and self.bound[parameter] != default:
-                return UNSET
-        if self.assumed is not None and self.assumed[slot]:
-            return UNSET
-        return found.value
-
-    def find_mask(self) -> int:
-        """The things that the logic looks for and this patient has, as bits."""
-        if self.base is not None:
-            own = self.base.mask if self.base.mask is not None else self.base.find_mask()
-        else:
-            own = self.blanks.mask(self.facts)
-        self.mask = own
-        return own
 
     def now(self) -> DateTime:
         """The instant that the evaluation is for."""

@@ -71,17 +71,6 @@ class TracedRun(Run):
         value = self.memory[slot] = base.ask(slot, function)
         return value
 
-    def blank(self, slot: int) -> Any:
-        """The blank value of a definition, with what was noted when it was worked out."""
-        value = super().blank(slot)
-        if value is not UNSET:
-            for own, known, frame in self.blanks.values[slot].below:
-                if self.memory[own] is UNSET:
-                    self.memory[own] = known
-                if frame is not None and (own not in self.frames or own == slot):
-                    self.frames[own] = frame
-        return value
-
     def frame(self, slot: int) -> Frame | None:
         """What was noted for a definition here, or where this run has it from."""
         found = self.frames.get(slot)
