@@ -14,7 +14,7 @@ from cds_service.cql.entries import DefinitionEntry, ParameterEntry
 from cds_service.cql.explain.reach import Declared, Reach
 from cds_service.cql.explain.requirements import DataRequirement, DataUse
 from cds_service.cql.runtime.outputs import is_shaped
-from cds_service.cql.runtime.vocabularies import Members
+from cds_service.cql.runtime.vocabularies import Members, Remembered
 from cds_service.cql.semantic_errors import UnknownName, UnknownValueSetUse, meant
 from cds_service.cql.static_types import Typed
 from cds_service.cql.tree import Membership, RetrieveValue, ValueSetValue, walk
@@ -264,7 +264,7 @@ def _look_up_value_sets(program: Program, terminology: Terminology | None) -> No
             continue
         key = (entry.value.id, entry.value.version)
         try:
-            program.members[key] = terminology.membership(*key)
+            program.members.setdefault(key, Remembered(terminology.membership(*key)))
         except CdsError as error:
             users = ", ".join(dict.fromkeys(entry.users[:3]))
             more = f" and {len(set(entry.users)) - 3} more" if len(set(entry.users)) > 3 else ""

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 from cds_service.cql.emission.dispatch import emit, emit_test
 from cds_service.cql.emission.failing import is_dense
-from cds_service.cql.emission.tracing import holds_resources
+from cds_service.cql.emission.tracing import holds_resources, may_note
 from cds_service.cql.emission.writer import Py, Writer
 from cds_service.cql.runtime import sequences
 from cds_service.cql.static_types import STRING, ListOf, Type, Typed
@@ -73,27 +73,37 @@ def _rows(node: QueryValue, writer: Writer, consume: Consumer) -> str | None:
 
 def _row(node: QueryValue, writer: Writer, stack: ExitStack, consume: Consumer) -> None:
     traced = writer.module.traced
-    if traced and (node.lets or node.relationships or node.where is not None):
+    quiet = traced and _sifts_notes(node, writer)
+    if quiet:
         writer.emit("run.hush()")
     for local, value in node.lets:
         made = emit(value, writer)
         writer.emit(f"{local.name} = {made.text}")
         writer.names[local.name] = Py(local.name, made.nullable, simple=True)
-    partners = [_relationship(relationship, writer, stack) for relationship in node.relationships]
+    partners = [_relationship(relationship, writer, stack, quiet=quiet) for relationship in node.relationships]
     if node.where is not None:
         test = emit_test(node.where, writer)
-        if traced:
+        if quiet:
             name = writer.fresh("fits")
             writer.emit(f"{name} = {test}")
             writer.emit("run.speak()")
             test = name
         stack.enter_context(writer.block(f"if {test}:"))
-    elif traced and (node.lets or node.relationships):
+    elif quiet:
         writer.emit("run.speak()")
     value_of_row = emit(node.returning or node.sources[0].alias, writer)
     if traced:
         value_of_row = _attached(node, value_of_row, [name for name in partners if name is not None], writer)
     consume(value_of_row)
+
+
+def _sifts_notes(node: QueryValue, writer: Writer) -> bool:
+    """Whether anything could be noted while rows are sifted."""
+    relations = writer.module.relations
+    sifting = [value for _, value in node.lets] + [node.where]
+    for relationship in node.relationships:
+        sifting += [relationship.source.value, relationship.condition]
+    return any(may_note(part, relations) for part in sifting)
 
 
 def _attached(node: QueryValue, value: Py, partners: list[str], writer: Writer) -> Py:
@@ -113,11 +123,11 @@ def _gives_resources(node: QueryValue, writer: Writer) -> bool:
     return writer.module.relations.is_resource(kind)
 
 
-def _relationship(node: Relationship, writer: Writer, stack: ExitStack) -> str | None:
+def _relationship(node: Relationship, writer: Writer, stack: ExitStack, *, quiet: bool) -> str | None:
     """A partner is looked for; without one (or, negated, with one) the row is left out."""
     found = writer.fresh("partner")
     partner = _search(node.source, node.condition, found, writer)
-    if writer.module.traced:
+    if quiet:
         # The search was quiet; when the row ends here, so does the quiet.
         with writer.block(f"if {'' if node.negated else 'not '}{found}:"):
             writer.emit("run.speak()")
@@ -269,7 +279,9 @@ def emit_exists(node: Apply, writer: Writer) -> Py | None:
     operand = node.arguments[0]
     if not isinstance(operand, QueryValue) or operand.aggregate is not None or not operand.gives_list:
         return None
-    if writer.module.traced or len(operand.sources) != 1:
+    if len(operand.sources) != 1:
+        return None
+    if writer.module.traced and (may_note(operand, writer.module.relations)):
         return None  # evidence wants every row
     result = writer.fresh("any")
     writer.emit(f"{result} = False")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cds_service.cql.emission.dispatch import emit
+from cds_service.cql.emission.tracing import may_note
 from cds_service.cql.emission.writer import Py, Writer, is_simple
 from cds_service.cql.entries import ValueSetEntry
 from cds_service.cql.runtime import instances, vocabularies
@@ -114,7 +115,7 @@ def emit_list(node: ListValue, writer: Writer) -> Py:
 @emit.register
 def emit_tuple(node: TupleValue, writer: Writer) -> Py:
     made = writer.module.named("Tuple", Tuple)
-    if writer.module.traced:
+    if writer.module.traced and may_note(node, writer.module.relations):
         writer.emit("run.begin()")
         parts = ", ".join(f"{name!r}: {emit(value, writer).text}" for name, value in node.elements)
         return writer.keep(Py(f"run.tie({made}({{{parts}}}))", nullable=False), "tuple")

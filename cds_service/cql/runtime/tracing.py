@@ -89,8 +89,12 @@ class TracedRun(Run):
             into = frame.captures[-1] if frame.captures else frame.resources
             for item in value if value.__class__ is list else (value,):
                 if item.__class__ is Tuple:
-                    for key, pair in self.resources_in(item, element):
-                        into.setdefault(key, pair)
+                    known = self.origins.get(id(item))
+                    if known is not None:
+                        into.update(known[1])
+                    for inner in item.values():
+                        if _is_resource(inner.__class__):
+                            into.setdefault((id(inner), None), (inner, None))
                 elif _is_resource(item.__class__):
                     into.setdefault((id(item), element), (item, element))
         return value

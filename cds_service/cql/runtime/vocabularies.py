@@ -35,6 +35,32 @@ class CodeList:
         return frozenset((code.system, str(code.code)) for code in self._codes)
 
 
+class Remembered:
+    """A value set that keeps its answers: the codes that charts carry are few, and are asked for again and again."""
+
+    __slots__ = ("_members", "answers")
+
+    def __init__(self, members: Members) -> None:
+        self._members = members
+        self.answers: dict[tuple[str | None, str], bool] = {}
+
+    def contains(self, system: str | None, code: str) -> bool:
+        """Whether the value set has this code."""
+        answer = self.answers.get((system, code))
+        if answer is None:
+            if len(self.answers) >= _KEPT:
+                self.answers = {}
+            answer = self.answers[system, code] = self._members.contains(system, code)
+        return answer
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is what the value set itself can do."""
+        return getattr(self._members, name)
+
+
+_KEPT = 20_000  # answers of one value set
+
+
 class SystemMembers:
     """The members of a code system: whatever carries its name."""
 
@@ -109,6 +135,13 @@ def fhir_concept_in(concept: Any, members: Members) -> Truth:
     """Whether one of the codings of a FHIR CodeableConcept is a member."""
     if concept is None:
         return None
+    if members.__class__ is Remembered:
+        answers = members.answers
+        for coding in concept.coding:
+            answer = answers.get((coding.system, coding.code))
+            if answer or (answer is None and coding.code is not None and members.contains(coding.system, coding.code)):
+                return True
+        return False
     for coding in concept.coding:  # noqa: SIM110 - a loop costs half of any() here, and this is asked most
         if coding.code is not None and members.contains(coding.system, coding.code):
             return True
