@@ -159,6 +159,10 @@ class CompiledLibraries:
         """Write the Python of these definitions now, so that no call waits for it."""
         self.functions.prepare([self.entry(library, name) for library, name in definitions])
 
+    def prepare_evidence(self) -> None:
+        """Write the functions that note evidence now, so that the first call that asks why does not wait for them."""
+        self.traced_functions.prepare([entry for entry in self.program.definitions if entry.state == "done"])
+
     def python(self, library: str, name: str | None = None) -> str:
         """The Python of a definition, or of a whole library with all that it reaches."""
         if name is not None:

@@ -180,13 +180,15 @@ def _compile(
             needed.update({text.name: text for text in closure(content.libraries, inline.library)})
     needed.update({name: text for name, text in content.libraries.items() if text.is_file})
     try:
-        return compile_libraries(
+        compiled = compile_libraries(
             [Source(text.origin, text.text) for text in needed.values()],
             model=model,
             terminology=terminology,
             roots=sorted(roots),
             expressions=[InlineExpression(e.name, e.text, e.library) for e in definitions.inline_cql()],
         )
+        compiled.prepare_evidence()
+        return compiled
     except ErrorGroup as group:
         errors.extend(group.errors)
     except CdsError as error:
