@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from cds_service.cards.compose import KEY_EXTENSION, compose_cards
@@ -38,7 +39,7 @@ from cds_service.plans.call_parameters import (
 )
 from cds_service.plans.deciding import Judgement, Knowhow, OrderJudgement, judge_order, judge_without_order
 from cds_service.plans.evidence import evidence_of
-from cds_service.plans.group_proposing import GroupProposals
+from cds_service.plans.group_proposing import GroupProposals, unreadable_order
 from cds_service.plans.logic import Logic
 from cds_service.plans.marking import order_mark
 from cds_service.plans.offers import Offers, Site, Subject
@@ -173,7 +174,8 @@ class _Call:
         for one in self.subjects_of_decision(knowhow):
             judged.append(one)
             if one.order is not None:
-                proposals += self.order_proposals(one, knowhow, deciding, offers)
+                consult = partial(self.consult, one.record.order) if self.rates_orders else None
+                proposals += self.order_proposals(one, knowhow, deciding, replace(offers, consult=consult))
                 actions += self.order_marks(one, knowhow)
             elif one.advice is not None:
                 made = GroupProposals(
@@ -189,6 +191,7 @@ class _Call:
                 found = made.proposals()
                 lost = () if found else self.lost()
                 proposals += (made.unreadable(lost),) if lost else found
+        proposals += [unreadable_order(knowhow.policy, order) for order in self.unreadable_orders()]
         records = tuple(one.record for one in judged)
         response = self.response(tuple(proposals), tuple(actions), records, already_said)
         trace = Trace(self.service, self.facts, self.logic, tuple(judged), namespace=self.knowledge.namespace)
@@ -219,14 +222,24 @@ class _Call:
                 yield self.advice(knowhow, self.logic)
 
     def orders(self, knowhow: Knowhow) -> Iterator[Judged]:
-        context = self.request.context
-        drafts = context.selected_orders if self.request.hook == "order-select" else context.draft_orders
         structs = {getattr(s, "id", None): s for s in self.facts.context.get("draftOrders", ())}  # type: ignore[attr-defined]
-        for draft in drafts:
-            if draft.type == "ServiceRequest" and draft.id in structs:
+        for draft in self.drafts():
+            if draft.id in structs:
                 found = self.order(draft, structs[draft.id], knowhow)
                 if found is not None:
                     yield found
+
+    def unreadable_orders(self) -> Iterator[str]:
+        """The orders that would have been decided, had they been readable."""
+        if self.service.decides == "order":
+            bad = {fault.id for fault in self.facts.set_aside if fault.key == "draftOrders"}
+            yield from (draft.reference for draft in self.drafts() if draft.id in bad)
+
+    def drafts(self) -> tuple[ContextResource, ...]:
+        """The orders that this hook is about."""
+        context = self.request.context
+        found = context.selected_orders if self.request.hook == "order-select" else context.draft_orders
+        return tuple(draft for draft in found if draft.type == "ServiceRequest")
 
     def order(self, draft: ContextResource, struct: Any, knowhow: Knowhow) -> Judged | None:
         """The decision on one draft order; None if it is none of ours."""
@@ -324,11 +337,19 @@ class _Call:
             language=self.manner.language,
         ).proposals()
 
+    @property
+    def rates_orders(self) -> bool:
+        """Whether this caller wants ratings on orders."""
+        return self.manner.rates_orders and self.request.client.rates_orders
+
+    def consult(self, order: str | None, *replacement: str) -> str:
+        """The id of the consultation about an order, or about a procedure that may replace it."""
+        return derive_uuid(self.request.call_id, "consult", order, *replacement)
+
     def order_marks(self, one: Judged, knowhow: Knowhow) -> Iterator[Action]:
-        rates = self.manner.rates_orders and self.request.client.rates_orders
-        if not rates or one.order is None or one.draft is None or self.request.hook not in _RATED_AT:
+        if not self.rates_orders or one.order is None or one.draft is None or self.request.hook not in _RATED_AT:
             return
-        consult = derive_uuid(self.request.call_id, "consult", one.record.order)
+        consult = self.consult(one.record.order)
         marked = order_mark(one.order, knowhow, one.draft, self.manner.site, consult)
         if marked is not None:
             words = str(knowhow.policy.words.get("mark") or "Record the appropriateness rating on the order")

@@ -11,12 +11,13 @@ from cds_service.plans.definitions import Action
 from cds_service.plans.extensions import listed
 from cds_service.plans.offers import ApplyActivity, Offers, Subject, defined_orders
 from cds_service.plans.orders import accompanying
-from cds_service.plans.policy import worst_indicator
+from cds_service.plans.policy import Policy, worst_indicator
 from cds_service.plans.rules import Finding, Rule
 from cds_service.plans.translations import in_language, translations_of
 from cds_service.plans.wording import Vocabulary, group_values
 from cds_service.proposals.proposals import CardTemplate, Proposal, ProposedAction, ProposedSuggestion
 
+_UNREADABLE = "Not everything could be checked: {types} could not be read."
 _GROUP_DETAIL = """**Not met:**
 - {checks-not-met}
 
@@ -54,24 +55,8 @@ class GroupProposals:
 
     def unreadable(self, types: Sequence[str]) -> Proposal:
         """The card that says what could not be looked at, where nothing else is said: silence would reassure."""
-        policy = self.knowhow.policy
-        words = str(policy.words.get("unreadable") or "Not everything could be checked: {types} could not be read.")
-        template = CardTemplate(
-            id="unreadable", about="group", hooks=frozenset(), severity=(), topic={}, summary=(words,), detail="",
-            suggestions=(), override_reasons=(),
-        )  # fmt: skip
-        return Proposal(
-            template=template,
-            order=self.judgement.record.order,
-            indicator="info",
-            values={"types": tuple(types)},
-            source_label=policy.source_label,
-            source_url=policy.source_url,
-            topic={},
-            plan=policy.plan.canonical,
-            action="unreadable",
-            content=tuple(types),
-        )
+        words = str(self.knowhow.policy.words.get("unreadable") or _UNREADABLE)
+        return notice(self.knowhow.policy, words, "info", self.judgement.record.order, {"types": tuple(types)})
 
     def proposal(self, findings: Sequence[Finding], speaking: Sequence[Finding]) -> Proposal:
         """The card of one group."""
@@ -132,6 +117,34 @@ class GroupProposals:
         text = str(self.knowhow.policy.words.get("create") or "Add an order: {name}").replace("{name}", name)
         order = accompanying(None, request, self.subject.patient)
         return ProposedSuggestion(text, (ProposedAction("create", text, order),), "create")
+
+
+def unreadable_order(policy: Policy, order: str) -> Proposal:
+    """The card that says that an order could not be looked at."""
+    words = str(policy.words.get("unreadable-order") or "An order could not be read, so it was not checked.")
+    return notice(policy, words, "warning", order, {})
+
+
+def notice(
+    policy: Policy, words: str, indicator: str, order: str | None, values: Mapping[str, tuple[str, ...]]
+) -> Proposal:
+    """A card of one sentence."""
+    template = CardTemplate(
+        id="unreadable", about="group", hooks=frozenset(), severity=(), topic={}, summary=(words,), detail="",
+        suggestions=(), override_reasons=(),
+    )  # fmt: skip
+    return Proposal(
+        template=template,
+        order=order,
+        indicator=indicator,
+        values=values,
+        source_label=policy.source_label,
+        source_url=policy.source_url,
+        topic={},
+        plan=policy.plan.canonical,
+        action="unreadable",
+        content=tuple(entry for entries in values.values() for entry in entries),
+    )
 
 
 def _title(code: str) -> str:

@@ -9,9 +9,6 @@ from cds_service.plans.deciding import Knowhow, OrderJudgement
 from cds_service.plans.offers import Site
 from cds_service.plans.orders import marked
 
-# A replacement is rated before anybody accepts it; the consultation gets its own id when the order comes back.
-NO_CONSULT = "00000000-0000-4000-8000-000000000000"
-
 
 def criterion_of(judged: OrderJudgement, knowhow: Knowhow) -> str:
     """What the rating was made from: the plan, and the scenario within it."""

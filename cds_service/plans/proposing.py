@@ -10,7 +10,7 @@ from cds_service.errors import CdsError
 from cds_service.plans.deciding import ASK, Knowhow, OrderJudgement
 from cds_service.plans.extensions import listed
 from cds_service.plans.filing import filed_observation
-from cds_service.plans.marking import NO_CONSULT, criterion_of
+from cds_service.plans.marking import criterion_of
 from cds_service.plans.offers import ApplyActivity, Offers, Subject, defined_orders
 from cds_service.plans.order_words import Entries, OrderWords
 from cds_service.plans.orders import accompanying, marked, replaced
@@ -224,7 +224,8 @@ class OrderProposals:
     def rated(self, order: Mapping[str, Any], procedure: str) -> Mapping[str, Any]:
         """The replacement with the rating that it would get itself."""
         selection, policy = self.judged.worst.selection, self.knowhow.policy
-        if selection is None or selection.primary is None or policy.marks is None or not self._marks(procedure):
+        consult = self.offers.consult
+        if selection is None or selection.primary is None or consult is None or not self._marks(procedure):
             return order
         row = selection.primary.rows.get(procedure)
         meaning = policy.rating_meanings.get(row.rating) if row else None
@@ -232,7 +233,7 @@ class OrderProposals:
             return order
         return marked(
             order, meaning.mark, {"system": policy.ratings, "code": row.rating}, self.offers.site.consulted,
-            f"urn:uuid:{NO_CONSULT}", criterion_of(self.judged, self.knowhow),
+            f"urn:uuid:{consult(procedure)}", criterion_of(self.judged, self.knowhow),
         )  # fmt: skip
 
     def _marks(self, procedure: str | None) -> bool:
