@@ -49,6 +49,7 @@ from cds_service.patient_data.gather import gather
 from cds_service.patient_data.sources import Sources
 from cds_service.pipeline import Decision, Manner, decide_on
 from cds_service.plans.offers import Site
+from cds_service.replay.recording import Recorder
 from cds_service.settings import Settings, default_content
 from cds_service.workbench.bench import Bench, Latency
 from cds_service.workbench.form_links import FormLinks
@@ -280,7 +281,10 @@ def create_app(prepared: Prepared, worker: int = 0) -> Application:
         guard(app, "/fhir", authenticate)
     # blueprints
     app.register_blueprint(discovery(offers, authenticate, rules))
-    app.register_blueprint(hook_calls(offers, authenticate, remember, rules))
+    recorder = _recorder(settings)
+    app.register_blueprint(
+        hook_calls(offers, authenticate, remember, rules, recorder.record_call if recorder else None)
+    )
     app.register_blueprint(feedback(offers, authenticate, keep_feedback, limits))
     app.register_blueprint(
         operators(metrics if settings.metrics else None, {"database": database_answers}, description)
@@ -291,15 +295,24 @@ def create_app(prepared: Prepared, worker: int = 0) -> Application:
     for pages in prepared.pages(keeping):
         app.register_blueprint(pages)
     log = CallLog(settings.log_level in ("debug", "info"))
-    gate = Gate(app.wsgi_app, metrics, log, settings.concurrency, Headers(settings.cors_origins))
+    gate = Gate(app.wsgi_app, metrics, log, settings.concurrency, Headers(settings.cors_origins), limits.size)
     closers: list[Callable[[], object]] = [decision_store.flush]
     closers += [prepared.forms.store.flush] if prepared.forms is not None else []
+    closers += [recorder.close] if recorder is not None else []
     return Application(app, gate, (*closers, feedback_database.close, quick_database.close))
 
 
 def version() -> str:
     """The version of this software."""
     return metadata.version("cds-service")
+
+
+def _recorder(settings: Settings) -> Recorder | None:
+    """What records calls for replay, where a site asks for it."""
+    if settings.record_calls is None or not settings.record_share:
+        return None
+    key = settings.record_key.encode() if settings.record_key else secrets.token_bytes(32)
+    return Recorder(settings.record_calls, settings.record_share, key)
 
 
 def _authenticate(prepared: Prepared) -> Authenticate:
@@ -314,7 +327,7 @@ def _authenticate(prepared: Prepared) -> Authenticate:
 def _kept(service: str, request: HookRequest, decided: Decided) -> Kept:
     return Kept(
         call_id=request.call_id,
-        at=request.as_of,
+        at=request.received or request.as_of,
         service=service,
         hook=request.hook,
         client=request.client.name,

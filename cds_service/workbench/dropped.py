@@ -11,7 +11,7 @@ import msgspec
 from cds_service.cases.reading import read_case_text
 from cds_service.fhir.limits import check_depth, check_numbers
 from cds_service.hooks.rendering import encode_json
-from cds_service.replay.charts import Chart, compose_request, scene_of
+from cds_service.replay.charts import compose_request, read_chart, scene_of
 from cds_service.workbench.bench import Bench, UnusableInput
 from cds_service.workbench.examples import call_of
 
@@ -41,7 +41,7 @@ def read_dropped(text: str, chosen: str, bench: Bench) -> dict[str, Any]:
 
 
 def _bundle(body: bytes, chosen: str, bench: Bench) -> dict[str, Any]:
-    chart = Chart(body)
+    chart = read_chart(body)
     hook = chart.likely_hook()
     service = bench.knowledge.service_for(hook)
     if hook == "patient-view" and chosen in bench.knowledge.services:
@@ -77,7 +77,9 @@ def _loaded(name: str, service: str, says: str, request: Mapping[str, Any]) -> d
     return {"name": name, "service": service, "says": says, "request": request}
 
 
-def case_text(name: str, says: str, service_hook: str, request: Mapping[str, Any], records: list[Any], as_of: str) -> str:
+def case_text(
+    name: str, says: str, service_hook: str, request: Mapping[str, Any], records: list[Any], as_of: str
+) -> str:
     """A case file that holds the request, and what is decided on it now as the expectation."""
     kept = ("order", "status", "primaryVariant", "rating", "level", "mustAsk", "absolute", "relative", "indicator")
     expected = [{key: record[key] for key in kept if key in record} for record in records]

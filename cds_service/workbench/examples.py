@@ -13,7 +13,6 @@ from cds_service.cases.reading import Case, read_cases
 from cds_service.errors import CdsError
 from cds_service.workbench.bench import Bench, UnusableInput
 
-
 # The hooks of the standard in the order in which a clinician meets them.
 _HOOKS = ("order-sign", "order-select", "patient-view", "order-dispatch", "appointment-book", "encounter-discharge")
 
@@ -98,7 +97,9 @@ def _example(name: str, case: Case) -> Example:
 
 def _expected(case: Case) -> str:
     if case.rule is not None:
-        return f"{case.rule.rule} {'asks' if case.rule.asks is not None else 'fires' if case.rule.fires else 'is silent'}"
+        return (
+            f"{case.rule.rule} {'asks' if case.rule.asks is not None else 'fires' if case.rule.fires else 'is silent'}"
+        )
     wanted = case.expect[0] if case.expect else {}
     return str(wanted.get("rating") or wanted.get("status") or "")
 

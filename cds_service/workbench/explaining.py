@@ -189,7 +189,9 @@ class _Explainer:
         if "fact" not in tags and (only := _passed_on(found)) is not None and depth < _DEEPEST:
             return self.node(only, depth + 1, says or str(tags.get("says") or ""))
         searches = tuple(
-            f"{search.type}" + (f" in {_last(search.value_set)}" if search.value_set else "") + f": {search.found} found"
+            f"{search.type}"
+            + (f" in {_last(search.value_set)}" if search.value_set else "")
+            + f": {search.found} found"
             for search in found.searches
         )
         return Node(

@@ -34,7 +34,7 @@ def fact_rows(service: KnownService) -> tuple[FactRow, ...]:
     if service.deciding is None:
         return ()
     words = service.deciding.words
-    rows = []
+    rows: list[FactRow] = []
     for fact in service.deciding.knowhow.facts.facts:
         question = words.questions.questions.get(fact.id)
         if question is None or any(row.id == fact.id for row in rows):

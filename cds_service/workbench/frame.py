@@ -30,9 +30,7 @@ class About:
     content_state: str
 
 
-def frame_pages(
-    blueprint: flask.Blueprint, about: About, pages: Sequence[Page], ancestors: Sequence[str] = ()
-) -> None:
+def frame_pages(blueprint: flask.Blueprint, about: About, pages: Sequence[Page], ancestors: Sequence[str] = ()) -> None:
     """Give every page of `blueprint` its navigation and its headers; only `ancestors` may show them in a frame."""
 
     @blueprint.context_processor

@@ -44,9 +44,15 @@ def order_words(order: Mapping[str, Any], procedures: Procedures | None) -> str:
     text = (concept or {}).get("text") or next((c.get("display") for c in codings if c.get("display")), None)
     if text is None and codings:
         own = codings[0].get("code")
-        text = procedures.name(str(own)) if procedures is not None and codings[0].get("system") == procedures.system else own
+        text = (
+            procedures.name(str(own))
+            if procedures is not None and codings[0].get("system") == procedures.system
+            else own
+        )
     sites = [_site(site) for site in listed(order.get("bodySite")) if isinstance(site, Mapping)]
-    return " · ".join(part for part in (str(text or "An order without a procedure"), ", ".join(filter(None, sites))) if part)
+    return " · ".join(
+        part for part in (str(text or "An order without a procedure"), ", ".join(filter(None, sites))) if part
+    )
 
 
 def _site(site: Mapping[str, Any]) -> str:

@@ -74,7 +74,9 @@ def _guard(blueprint: Blueprint, door: Door) -> None:
         if flask.request.method == "POST" and flask.request.headers.get("Sec-Fetch-Site", "same-origin") not in (
             "same-origin", "none",
         ):  # fmt: skip
-            return flask.render_template("message.html", title="Refused", text="Pages of others may not post here."), 403
+            return flask.render_template(
+                "message.html", title="Refused", text="Pages of others may not post here."
+            ), 403
         return None
 
 

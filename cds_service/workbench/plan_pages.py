@@ -1,11 +1,10 @@
-"""Plans for people: scenarios as a decision table, rules as text, and how a decision flows through them."""
+"""Plans as people read them: scenarios as a decision table, rules as text, and how a decision flows through them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.services import KnownService
 from cds_service.plans.expressions import Define, Expression
 from cds_service.plans.rules import Rule
@@ -24,12 +23,21 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
+class Criterion:
+    """A condition in words, with the definition that it is."""
+
+    says: str
+    library: str
+    define: str
+
+
+@dataclass(frozen=True, slots=True)
 class ScenarioRow:
     """One scenario with its criteria and its ratings in the order of the columns."""
 
     id: str
     title: str
-    criteria: tuple[str, ...]
+    criteria: tuple[Criterion, ...]
     sources: tuple[str, ...]
     note: str
     cells: tuple[Cell | None, ...]
@@ -44,7 +52,8 @@ class Table:
     plan: str
     columns: tuple[tuple[str, str], ...]  # id, name
     rows: tuple[ScenarioRow, ...]
-    no_match: tuple[tuple[str, str], ...]  # nearest, words
+    preconditions: tuple[tuple[Criterion | None, str], ...]  # unless it holds, these words
+    no_match: tuple[tuple[Criterion | None, str, str], ...]  # condition, nearest, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +65,7 @@ class RuleRow:
     statement: str
     kind: str
     severity: str
-    condition: tuple[str, ...]
+    condition: tuple[Criterion, ...]
     about: tuple[str, ...]
     unknown: str
     emergency: bool
@@ -75,12 +84,19 @@ class PlanView:
     tables: tuple[Table, ...]
     rules: tuple[RuleRow, ...]
     services: tuple[str, ...]
+    hook: str = ""  # of a plan that is a service
+    gathers: tuple[tuple[str, str, tuple[Criterion, ...]], ...] = ()  # plan id, title, only when
+
+    @property
+    def kind(self) -> str:
+        """What there is to see."""
+        return "service" if self.hook else "table" if self.tables else "rules"
 
 
-def plan_views(knowledge: Knowledge) -> tuple[PlanView, ...]:
+def plan_views(services: Mapping[str, KnownService]) -> tuple[PlanView, ...]:
     """Every plan that a service uses, once, in the order of their titles."""
     found: dict[str, PlanView] = {}
-    for service in knowledge.services.values():
+    for service in services.values():
         for plan in service.plans:
             if plan.canonical in found:
                 continue
@@ -93,8 +109,13 @@ def plan_views(knowledge: Knowledge) -> tuple[PlanView, ...]:
                 rules=tuple(_rule(rule, service) for rule in _rules(service, plan.canonical)),
                 services=tuple(
                     other.id
-                    for other in knowledge.services.values()
+                    for other in services.values()
                     if any(used.canonical == plan.canonical for used in other.plans)
+                ),
+                hook=service.hook if plan is service.plan else "",
+                gathers=tuple(
+                    (g.plan.id, g.plan.title or g.plan.id, tuple(_criterion(guard, service) for guard in g.guards))
+                    for g in (service.gathered if plan is service.plan else ())
                 ),
             )
     return tuple(sorted(found.values(), key=lambda view: (not view.tables, view.title)))
@@ -119,7 +140,8 @@ def _table(group: ScenarioGroup, service: KnownService) -> Table:
         plan=group.plan.canonical,
         columns=tuple((procedure, _procedure_name(procedure, service)) for procedure in procedures),
         rows=tuple(_row(alternative, procedures, service) for alternative in group.alternatives),
-        no_match=tuple((situation.nearest or "", situation.says) for situation in group.no_match if situation.says),
+        preconditions=tuple((_maybe(each.condition, service), each.says) for each in group.preconditions),
+        no_match=tuple((_maybe(e.condition, service), e.nearest or "", e.says) for e in group.no_match if e.says),
     )
 
 
@@ -127,7 +149,7 @@ def _row(alternative: Alternative, procedures: Sequence[str], service: KnownServ
     return ScenarioRow(
         id=alternative.id,
         title=alternative.title,
-        criteria=tuple(expression_words(criterion) for criterion in alternative.criteria),
+        criteria=tuple(_criterion(criterion, service) for criterion in alternative.criteria),
         sources=tuple(source_words(source, service) for source in alternative.sources),
         note=alternative.note,
         cells=tuple(_cell(alternative, procedure, service) for procedure in procedures),
@@ -149,7 +171,9 @@ def _rule(rule: Rule, service: KnownService) -> RuleRow:
         statement=rule.statement,
         kind=rule.kind,
         severity=rule.severity or rule.level,
-        condition=tuple(expression_words(condition) for condition in rule.conditions),
+        condition=tuple(
+            _criterion(each, service) for each in (*rule.conditions, *([rule.check] if rule.check else []))
+        ),
         about=_about(rule, service),
         unknown=rule.unknown,
         emergency=rule.emergency,
@@ -164,9 +188,17 @@ def _about(rule: Rule, service: KnownService) -> tuple[str, ...]:
     return tuple(_procedure_name(procedure, service) for procedure in sorted(rule.procedures | rule.by_extension))
 
 
-def expression_words(expression: Expression) -> str:
-    """A condition as its author named it."""
-    return expression.name if isinstance(expression, Define) else str(getattr(expression, "text", expression))
+def _maybe(expression: Expression | None, service: KnownService) -> Criterion | None:
+    return _criterion(expression, service) if expression is not None else None
+
+
+def _criterion(expression: Expression, service: KnownService) -> Criterion:
+    """A condition as its author says it, or as its definition is named."""
+    match expression:
+        case Define(library, name):
+            words = service.deciding.words.criteria_words if service.deciding else {}
+            return Criterion(words.get((library, name)) or name, library, name)
+    return Criterion(str(getattr(expression, "text", expression)), "", "")
 
 
 def source_words(source: Citation, service: KnownService) -> str:

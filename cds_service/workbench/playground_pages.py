@@ -19,8 +19,8 @@ from cds_service.knowledge.services import KnownService
 from cds_service.workbench.assertions import with_assertions
 from cds_service.workbench.bench import CLIENT, Answered, Bench, UnusableInput
 from cds_service.workbench.changes import Change, changes_between, records_of
-from cds_service.workbench.dropped import case_text, read_dropped
 from cds_service.workbench.drafts import apply_actions, draft_orders, for_service
+from cds_service.workbench.dropped import case_text, read_dropped
 from cds_service.workbench.examples import Examples
 from cds_service.workbench.explaining import explain
 from cds_service.workbench.fact_states import fact_rows, fact_states
@@ -94,7 +94,9 @@ def add_playground(blueprint: Blueprint, bench: Bench, examples: Examples) -> No
             groups=groups,
             level_system=policies[0].levels if policies else "",
             levels=[
-                concept.code for policy in policies[:1] for concept in bench.knowledge.terminology.concepts(policy.levels)
+                concept.code
+                for policy in policies[:1]
+                for concept in bench.knowledge.terminology.concepts(policy.levels)
             ],
         )
 
@@ -122,7 +124,9 @@ def add_playground(blueprint: Blueprint, bench: Bench, examples: Examples) -> No
         sent = read_json(bench)
         tried = read_try(sent, bench)
         actions = sent.get("actions")
-        return _json({"request": apply_actions(tried.request, tried.service, actions if isinstance(actions, list) else [])})
+        return _json(
+            {"request": apply_actions(tried.request, tried.service, actions if isinstance(actions, list) else [])}
+        )
 
     @blueprint.post("/playground/service")
     def playground_service() -> ResponseReturnValue:

@@ -9,6 +9,7 @@ from cds_service.plans.evidence import json_value
 from cds_service.plans.wording import Vocabulary
 from cds_service.values.quantity import Quantity
 from cds_service.values.temporals import Date, DateTime, Time
+from cds_service.values.tuples import Tuple
 
 _LONGEST = 80
 _SHOWN = 3
@@ -46,9 +47,11 @@ def _shown(value: Any) -> str:
         case Quantity():
             return f"{value.value} {value.unit}" if value.unit != "1" else str(value.value)
         case int() | Decimal() | Date() | DateTime() | Time():
-            return str(json_value(value)[0])
+            return str(json_value(value)[0]).removeprefix("@").rstrip("T")
         case list() | tuple():
             return _list(list(value))
+        case Tuple():
+            return ", ".join(f"{name} {_shown(part)}" for name, part in value.items() if part is not None)
     kind = getattr(value, "fhir_type", None)
     if kind is not None:
         identifier = getattr(value, "id", None)
