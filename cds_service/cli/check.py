@@ -14,6 +14,7 @@ from typing import Any
 from cds_service.cases.coverage import Coverage, Gaps, gaps
 from cds_service.cases.reading import Case, read_cases
 from cds_service.cases.running import CaseResult, CaseRunner
+from cds_service.cli.apply import WrongUsage
 from cds_service.cli.progress import Progress
 from cds_service.errors import CdsError, ErrorGroup
 from cds_service.knowledge.knowledge import Knowledge
@@ -41,7 +42,10 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """0: all good; 1: errors in the content or cases that fail."""
     started = time.monotonic()
-    folders: Sequence[Path] = args.content or [default_content()]
+    for path in (*args.content, *(args.cases or ())):
+        if not path.exists():
+            raise WrongUsage(f"{path} does not exist.")
+    folders: Sequence[Path] = [_whole(path) for path in args.content] or [default_content()]
     try:
         knowledge = load_knowledge(folders, options=LoadOptions())
     except ErrorGroup as group:
@@ -72,6 +76,12 @@ def _wrong(codes: Sequence[CodeRemark]) -> bool:
 def _print_codes(codes: Sequence[CodeRemark]) -> None:
     for remark in codes:
         print(f"{'ERROR ' if remark.severity == 'error' else 'remark'}  {remark}")
+
+
+def _whole(path: Path) -> Path:
+    """The content folder that a `plandefinitions` folder is part of."""
+    is_part = path.resolve().name == "plandefinitions" and (path.resolve().parent / "terminology").is_dir()
+    return path.resolve().parent if is_part else path
 
 
 def _cases(named: Sequence[Path] | None, folders: Sequence[Path]) -> Iterable[Case]:

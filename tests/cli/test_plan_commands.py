@@ -50,7 +50,8 @@ def test_wrong_content_is_told_with_its_place(tmp_path: Path, capsys: pytest.Cap
 
 def test_a_case_file_that_is_missing_or_no_yaml(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     home = site(tmp_path)
-    assert main(["check", home, "--cases", str(tmp_path / "nowhere")]) == 1
+    assert main(["check", home, "--cases", str(tmp_path / "nowhere")]) == 2
+    assert main(["check", str(tmp_path / "nowhere")]) == 2
     assert main(["check", home, "--cases", cases(tmp_path, "a: [")]) == 1
     assert "No YAML" in capsys.readouterr().err
 

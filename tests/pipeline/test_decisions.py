@@ -246,3 +246,21 @@ def test_data_that_could_not_be_read_are_named_where_nothing_else_is_said() -> N
     cards = answer("patient-view", prefetch={"condition": outcome})["cards"]
     assert [card["indicator"] for card in cards] == ["info"]
     assert "Condition" in cards[0]["summary"]
+
+
+def test_an_order_that_cannot_be_read_is_named() -> None:
+    bad = order("mri-spine-wo", "L1", authoredOn="yesterday", identifier="bad")
+    response = answer("order-sign", facts(**FRESH), [bad, order("mri-spine-wo", "L1")])
+    assert [record["order"] for record in records(response)] == ["ServiceRequest/o1"]
+    named = [card["extension"]["davinci-crd.associated-resource"][0]["reference"] for card in response["cards"]]
+    assert "ServiceRequest/bad" in named
+
+
+@pytest.mark.parametrize(
+    "code", [None, {}, {"coding": []}, {"coding": [{}]}, {"text": "MRI of something"}, {"coding": [{"code": "1"}]}]
+)
+def test_incomplete_orders_are_no_error(code: Any) -> None:
+    draft = {name: value for name, value in order("mri-spine-wo").items() if name != "code"}
+    if code is not None:
+        draft["code"] = code
+    assert "cards" in answer("order-select", facts(**FRESH), [draft])
