@@ -47,6 +47,12 @@ def _seconds(value: str, least: float, most: float) -> float:
     return float(value)
 
 
+def _share(value: str) -> float:
+    if not re.fullmatch(r"0(\.\d{1,6})?|1(\.0{1,6})?", value):
+        raise ValueError("must be a share from 0 to 1")
+    return float(value)
+
+
 def _list(value: str) -> tuple[str, ...]:
     return tuple(part for part in (one.strip() for one in value.split(",")) if part)
 
@@ -180,7 +186,9 @@ class Settings:
         None, _text, "Password that the workbench asks for, with any user name; unset: it asks for none."
     )
     earlier_content: tuple[Path, ...] = _setting(
-        (), _paths, "Folders with earlier versions of the content, separated as in PATH; the workbench shows what changed."
+        (),
+        _paths,
+        "Folders with earlier versions of the content, separated as in PATH; the workbench shows what changed.",
     )
     form_minutes: int = _setting(
         60,
@@ -217,6 +225,13 @@ class Settings:
         400,
         partial(_number, least=0, most=36500),
         "Days after which kept decisions are deleted; 0 keeps them for good.",
+    )
+    record_calls: Path | None = _setting(
+        None, Path, "Folder that a share of the calls is recorded to for replay, without names and with dates moved."
+    )
+    record_share: float = _setting(0.01, _share, "Share of the calls that is recorded, from 0 to 1.")
+    record_key: str | None = _setting(
+        None, _text, "Secret from which replacements of ids are made; unset, a new one is drawn at each start.", "drawn"
     )
     # Operators
     log_level: str = _setting(

@@ -18,6 +18,7 @@ from cds_service.hooks.rendering import render_response
 from cds_service.hooks.requests import Arrival, HookRequest
 
 Remember = Callable[[str, HookRequest, Decided], None]
+Record = Callable[[str, HookRequest, bytes], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,9 @@ class CallRules:
     protects_discovery: bool = True
 
 
-def hook_calls(offers: Offers, authenticate: Authenticate, remember: Remember, rules: CallRules) -> Blueprint:
+def hook_calls(
+    offers: Offers, authenticate: Authenticate, remember: Remember, rules: CallRules, record: Record | None = None
+) -> Blueprint:
     """The endpoint of every service, bound to what it answers from."""
     blueprint = Blueprint("hook_calls", __name__)
 
@@ -44,6 +47,8 @@ def hook_calls(offers: Offers, authenticate: Authenticate, remember: Remember, r
         decided = offer.decide(request)
         answer = render_response(decided.response)
         remember(service_id, request, decided)
+        if record is not None:
+            record(service_id, request, body)
         return json_response(answer)
 
     return blueprint

@@ -17,6 +17,7 @@ from typing import Final
 import msgspec
 
 from cds_service.errors import CdsError
+from cds_service.hooks.requests import HookRequest
 from cds_service.replay.deidentifying import Deidentifier
 
 _log = logging.getLogger(__name__)
@@ -49,6 +50,10 @@ class Recorder:
             self._queue.put_nowait((service, body, as_of))
         except queue.Full:
             self.left_out += 1
+
+    def record_call(self, service: str, request: HookRequest, body: bytes) -> None:
+        """Keep a call that has been answered, if it belongs to the share."""
+        self.record(service, request.call_id, body, request.as_of)
 
     def close(self) -> None:
         """Write what waits, and end."""

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from cds_service.fhir.structs.decoding import Decoder
 from cds_service.fhir.structs.flavours import full
+from cds_service.hooks.contexts import Context
+from cds_service.hooks.requests import HookRequest
 from cds_service.replay.deidentifying import Deidentifier
 from cds_service.replay.failures import BrokenItem
 from cds_service.replay.recording import Recorder
@@ -189,3 +191,15 @@ def test_nothing_is_recorded_unless_it_is_asked_for(tmp_path: Path) -> None:
     recorder.record("vcf", "call", json.dumps(REQUEST).encode(), datetime.now(UTC))
     recorder.close()
     assert not (tmp_path / "calls").exists()
+
+
+def test_a_call_that_was_answered_is_recorded(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path, 1.0, b"key")
+    body = json.dumps(REQUEST).encode()
+    moment = datetime(2025, 6, 15, 9, tzinfo=UTC)
+    context = Context(patient_id="pat-secret")
+    recorder.record_call("vcf", HookRequest("patient-view", "1", context, moment, "call"), body)
+    recorder.close()
+    [file] = tmp_path.iterdir()
+    [line] = file.read_text().splitlines()
+    assert json.loads(line)["request"] == cleaned(REQUEST)
