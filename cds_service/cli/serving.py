@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_SPARE_THREADS = 16  # beyond those that answer: they tell the calls that are too many, and answer health checks
+_SPARE_THREADS = 192  # beyond those that answer: they take in bodies, refuse calls that are too many, answer checks
 _MOST_DEATHS, _WITHIN_SECONDS = 12, 30.0  # workers that die so often cannot be helped by more of them
 _REPLACE_SECONDS = 0.5  # how long a new worker runs beside the old one before that is told to finish
 

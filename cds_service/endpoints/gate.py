@@ -11,6 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from cds_service.endpoints.logs import CallLog
@@ -34,10 +35,10 @@ class Gate:
     """A WSGI application around another: admission, identity of the call, its log line and its metrics."""
 
     def __init__(
-        self, app: WSGIApplication, metrics: Metrics, log: CallLog, concurrency: int, headers: Headers
+        self, app: WSGIApplication, metrics: Metrics, log: CallLog, concurrency: int, headers: Headers, most_bytes: int
     ) -> None:
         self._app, self._metrics, self._log, self._most = app, metrics, log, concurrency
-        self._headers = headers
+        self._headers, self._most_bytes = headers, most_bytes
         self._in_flight = 0
         self._lock = threading.Lock()
 
@@ -51,6 +52,8 @@ class Gate:
         path: str = environ["PATH_INFO"]
         call_id = environ["cds.call_id"] = str(uuid.uuid4())
         headers = self._headers.of(path, environ["REQUEST_METHOD"], environ.get("HTTP_ORIGIN"), call_id)
+        if environ["REQUEST_METHOD"] == "POST":
+            self._take_in(environ)  # before the call counts: a body that comes slowly keeps nobody else out
         counts = not path.startswith(_ALWAYS_ANSWERED)
         if counts and not self._enter():
             start_response("503 Service Unavailable", [*_ERROR, ("Retry-After", "1"), *headers])
@@ -63,6 +66,12 @@ class Gate:
             if counts:
                 self._leave()
             self._account(environ, path, status, time.perf_counter() - started, call_id)
+
+    def _take_in(self, environ: WSGIEnvironment) -> None:
+        """Put the whole body where the framework looks for it; what is too large stays unread, or is cut just above."""
+        announced = environ.get("CONTENT_LENGTH") or ""
+        if not announced.isdigit() or int(announced) <= self._most_bytes:
+            environ["wsgi.input"] = BytesIO(environ["wsgi.input"].read(self._most_bytes + 1))
 
     def _enter(self) -> bool:
         with self._lock:

@@ -175,6 +175,22 @@ def test_idle_connections_stop_nobody(tmp_path: Path) -> None:
                 connection.close()
 
 
+def test_bodies_that_come_slowly_keep_nobody_out(tmp_path: Path) -> None:
+    with running(tmp_path, CDS_WORKERS="1", CDS_CONCURRENCY="4") as server:
+        slow = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(60)]
+        try:
+            for connection in slow:
+                head = f"POST {PATIENT_VIEW} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                connection.sendall(head.encode() + b"Content-Length: 9000\r\n\r\n{")
+            started = time.monotonic()
+            assert [server.call("POST", PATIENT_VIEW, VIEW)[0] for _ in range(5)] == [200] * 5
+            assert time.monotonic() - started < 5
+        finally:
+            for connection in slow:
+                connection.close()
+        until(lambda: server.call("GET", "/health/ready")[0] == 200)
+
+
 def test_new_content_is_taken_up_without_a_lost_call(tmp_path: Path) -> None:
     with running(tmp_path, RELOADED=str(tmp_path / "reloaded")) as server:
         before = set(server.workers())
