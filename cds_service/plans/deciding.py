@@ -17,7 +17,7 @@ from cds_service.plans.logic import Logic
 from cds_service.plans.policy import Policy, worst_indicator
 from cds_service.plans.procedures import Procedures
 from cds_service.plans.rules import Finding, Rule, RuleBook, find, find_check, holds, is_text_only
-from cds_service.plans.scenarios import ScenarioGroup, Selection, provisional_rating, select
+from cds_service.plans.scenarios import Alternative, ScenarioGroup, Selection, provisional_rating, select
 from cds_service.proposals.outcomes import State
 from cds_service.proposals.ratings import OrderedProcedure, RatingRow
 from cds_service.proposals.records import Record
@@ -176,6 +176,33 @@ def _codes(expression: Expression | None, logic: Logic) -> list[str]:
     return list(dict.fromkeys(code for code in codes if isinstance(code, str)))
 
 
+@dataclass(slots=True)
+class _Sketch:
+    """A judgement in the making."""
+
+    ordered: OrderedProcedure
+    knowhow: Knowhow
+    logic: Logic
+    findings: tuple[Finding, ...]
+    fired: tuple[Finding, ...]
+    status: str = NOT_RATED
+    selection: Selection | None = None
+    row: RatingRow | None = None
+    differences: tuple[tuple[str, str], ...] = ()
+    must_ask: tuple[str, ...] = ()
+    provisional: str | None = None
+    nearest: str | None = None
+    reason: str | None = None
+    notes_unknown: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
+    alternatives: tuple[str, ...] = ()
+
+    @property
+    def own(self) -> tuple[str | None, str | None]:
+        """The ordered procedure and the one whose rating it takes."""
+        return (self.ordered.rated_as, self.ordered.procedure)
+
+
 def _judge(
     order: str | None,
     ordered: OrderedProcedure,
@@ -185,96 +212,105 @@ def _judge(
     level: str | None,
 ) -> Judgement:
     policy, procedure = knowhow.policy, ordered.procedure
-    about = [rule for rule in knowhow.rules.about(procedure) if not rule.is_check and not is_text_only(rule)]
-    findings = _findings(about, knowhow, logic, procedure, order)
+    findings = _findings(knowhow.rules.firing(procedure), knowhow, logic, procedure, order)
     checks = tuple(found for rule in care if rule.covers(procedure) and (found := find_check(rule, logic)))
     group = knowhow.group_for(procedure)
+    sketch = _Sketch(ordered, knowhow, logic, findings, tuple(finding for finding in findings if finding.fires))
+    sketch.failures = _failures(findings, checks)
+    target_reason = ""
+    unclear = policy.targets.unclear
+    if unclear is not None and logic.truth(unclear) is True:
+        sketch.status, sketch.must_ask, target_reason = ASK, (policy.targets.question,), "unclear"
+    elif group is not None:
+        _rate(sketch, group)
+    safety_ask = _safety_ask(findings)
+    primary = sketch.selection.primary if sketch.selection is not None and sketch.status != ASK else None
     record = Record(
-        status=NOT_RATED,
+        status=sketch.status,
         order=order,
         procedure=procedure,
         rated_as=ordered.rated_as,
         level=level,
-        lists=_lists(findings, policy),
-        safety_ask=_safety_ask(findings),
+        primary=primary.id if primary else None,
+        also=tuple(alternative.id for alternative in sketch.selection.also) if sketch.selection and primary else (),
+        rating=sketch.row.rating if sketch.row else None,
+        disagreement=sketch.row.disagreement if sketch.row else False,
+        provisional=sketch.provisional,
+        nearest=sketch.nearest,
+        reason=sketch.reason,
+        lists=_lists(sketch.fired, policy),
+        must_ask=sketch.must_ask,
+        safety_ask=safety_ask,
+        notes_unknown=sketch.notes_unknown,
+        alternatives=sketch.alternatives,
+        suggested_next=_suggested(sketch) if sketch.fired else (),
         care_flags=tuple(check.rule.id for check in checks if check.met is not True),
-        failures=_failures(findings, checks),
+        failures=sketch.failures,
+        indicator=_indicator(sketch, safety_ask, policy),
         plan=_plan_of(group, policy),
     )
-    fired = tuple(finding for finding in findings if finding.fires)
-    judgement = Judgement(record, ordered, None, None, findings, checks, logic, fired=fired)
-    unclear = policy.targets.unclear
-    if unclear is not None and logic.truth(unclear) is True:
-        record = replace(record, status=ASK, must_ask=(policy.targets.question,))
-        judgement = replace(judgement, target_reason="unclear")
-    elif group is not None:
-        judgement, record = _rate(judgement, record, group, knowhow, logic)
-    record = replace(record, suggested_next=_suggested(judgement, record, knowhow, logic))
-    record = replace(record, indicator=_indicator(record, findings, policy))
-    return replace(judgement, record=record)
+    return Judgement(
+        record=record,
+        ordered=ordered,
+        selection=sketch.selection,
+        row=sketch.row,
+        findings=findings,
+        checks=checks,
+        logic=logic,
+        differences=sketch.differences,
+        target_reason=target_reason,
+        fired=sketch.fired,
+    )
 
 
-def _rate(
-    judgement: Judgement, record: Record, group: ScenarioGroup, knowhow: Knowhow, logic: Logic
-) -> tuple[Judgement, Record]:
-    selection = select(group, logic, knowhow.facts)
-    judgement = replace(judgement, selection=selection)
-    rated_as = record.rated_as
+def _rate(sketch: _Sketch, group: ScenarioGroup) -> None:
+    """What the scenarios say of the ordered procedure."""
+    rated_as, procedures = sketch.ordered.rated_as, sketch.knowhow.procedures
+    if not any(group.rates(code) for code in procedures.line(sketch.ordered.procedure)):
+        return
+    selection = sketch.selection = select(group, sketch.logic, sketch.knowhow.facts)
     nearest = selection.nearest.id if selection.nearest else None
-    family = knowhow.procedures.line(record.procedure)
-    if not any(group.rates(code) for code in family):
-        return replace(judgement, selection=None), replace(record, status=NOT_RATED)
     if selection.excluded is not None:
-        return judgement, replace(record, status=NO_MATCH, reason=selection.excluded.reason or None, nearest=nearest)
+        sketch.status, sketch.reason, sketch.nearest = NO_MATCH, selection.excluded.reason or None, nearest
+        return
     if not group.rates(rated_as):
-        return judgement, replace(record, status=NOT_RATED)
-    failures = tuple(identifier for identifier, outcome in selection.outcomes.items() if outcome.state is State.FAILED)
-    record = replace(
-        record,
-        notes_unknown=tuple(fact.id for fact in selection.open_notes),
-        failures=(*record.failures, *failures),
-    )
+        sketch.selection = None
+        return
+    failed = tuple(identifier for identifier, outcome in selection.outcomes.items() if outcome.state is State.FAILED)
+    sketch.failures += failed
+    sketch.notes_unknown = tuple(fact.id for fact in selection.open_notes)
     if selection.undecided:
-        provisional = provisional_rating(selection, rated_as)
-        return judgement, replace(record, status=ASK, must_ask=selection.must_ask, provisional=provisional)
+        sketch.status, sketch.must_ask = ASK, selection.must_ask
+        sketch.provisional = provisional_rating(selection, rated_as)
+        return
     if selection.primary is None:
-        reason = (selection.situation.reason if selection.situation else "") or None
-        return judgement, replace(record, status=NO_MATCH, nearest=nearest, reason=reason)
-    row = selection.primary.rows.get(rated_as or "")
-    record = replace(
-        record,
-        status=DECIDED if row else NOT_RATED,
-        primary=selection.primary.id,
-        also=tuple(alternative.id for alternative in selection.also),
-        rating=row.rating if row else None,
-        disagreement=row.disagreement if row else False,
-    )
-    differences = tuple(
+        sketch.status, sketch.nearest = NO_MATCH, nearest
+        sketch.reason = (selection.situation.reason if selection.situation else "") or None
+        return
+    row = sketch.row = selection.primary.rows.get(rated_as or "")
+    sketch.status = DECIDED if row else NOT_RATED
+    sketch.differences = tuple(
         (other.id, theirs.rating if theirs else "")
         for other in selection.also
         if (theirs := other.rows.get(rated_as or "")) is None or row is None or theirs.rating != row.rating
     )
-    judgement = replace(judgement, row=row, differences=differences)
-    return judgement, replace(record, alternatives=_alternatives(judgement, record, knowhow, logic))
+    sketch.alternatives = _alternatives(sketch, selection.primary)
 
 
-def _alternatives(judgement: Judgement, record: Record, knowhow: Knowhow, logic: Logic) -> tuple[str, ...]:
+def _alternatives(sketch: _Sketch, primary: Alternative) -> tuple[str, ...]:
     """The procedures to offer instead: well rated in the scenario and not excluded by a rule of their own."""
-    policy = knowhow.policy.alternatives
-    assert judgement.selection is not None
-    assert judgement.selection.primary is not None
-    excluded = any(f.fires and f.rule.severity == policy.excluded_by for f in judgement.findings)
-    if record.rating == policy.satisfied_by and not excluded:
+    policy = sketch.knowhow.policy.alternatives
+    excluded = any(finding.rule.severity == policy.excluded_by for finding in sketch.fired)
+    if sketch.row is not None and sketch.row.rating == policy.satisfied_by and not excluded:
         return ()
-    rows = judgement.selection.primary.rows.values()
-    own = {record.rated_as, record.procedure}
+    rows = primary.rows.values()
     for wanted in policy.offer:
         offered = tuple(
             row.procedure
             for row in rows
             if row.rating == wanted
-            and row.procedure not in own
-            and not _is_excluded(row.procedure, {policy.excluded_by}, knowhow, logic)
+            and row.procedure not in sketch.own
+            and not _is_excluded(row.procedure, {policy.excluded_by}, sketch.knowhow, sketch.logic)
         )
         if offered:
             return offered
@@ -285,30 +321,30 @@ def _is_excluded(procedure: str, severities: set[str], knowhow: Knowhow, logic: 
     return any(rule.severity in severities and holds(rule, logic) for rule in knowhow.rules.about(procedure))
 
 
-def _suggested(judgement: Judgement, record: Record, knowhow: Knowhow, logic: Logic) -> tuple[str, ...]:
+def _suggested(sketch: _Sketch) -> tuple[str, ...]:
     """The procedures that the rules which fire suggest as the next thing to do."""
     found: list[str] = []
-    own = {record.procedure, record.rated_as}
-    for finding in judgement.fired:
-        found += [s.procedure for s in finding.rule.suggests if logic.truth(s.condition) is True]
+    for finding in sketch.fired:
+        found += [s.procedure for s in finding.rule.suggests if sketch.logic.truth(s.condition) is True]
         if finding.rule.suggests_avoiding:
-            found += _avoiding(finding.rule, judgement, knowhow, logic, own)
-    return tuple(dict.fromkeys(code for code in found if code not in own))
+            found += _avoiding(finding.rule, sketch)
+    return tuple(dict.fromkeys(code for code in found if code not in sketch.own))
 
 
-def _avoiding(rule: Rule, judgement: Judgement, knowhow: Knowhow, logic: Logic, own: set[str | None]) -> list[str]:
+def _avoiding(rule: Rule, sketch: _Sketch) -> list[str]:
     """The best rated procedure of the scenario that the rule is not about, and that nothing like it speaks against."""
-    if judgement.selection is None or judgement.selection.primary is None:
+    if sketch.selection is None or sketch.selection.primary is None:
         return []
-    against = {rule.severity, knowhow.policy.alternatives.excluded_by}
-    rows = judgement.selection.primary.rows.values()
-    for wanted in knowhow.policy.alternatives.offer:
+    policy = sketch.knowhow.policy.alternatives
+    against = {rule.severity, policy.excluded_by}
+    rows = sketch.selection.primary.rows.values()
+    for wanted in policy.offer:
         for row in rows:
             if (
                 row.rating == wanted
-                and row.procedure not in own
+                and row.procedure not in sketch.own
                 and not rule.covers(row.procedure)
-                and not _is_excluded(row.procedure, against, knowhow, logic)
+                and not _is_excluded(row.procedure, against, sketch.knowhow, sketch.logic)
             ):
                 return [row.procedure]
     return []
@@ -323,27 +359,26 @@ def judge_without_order(
     procedure: str | None = None,
 ) -> Judgement:
     """The advice for a call without a rating: reminders, readiness, what is not documented."""
-    about = [rule for rule in knowhow.rules.about(None) if not rule.is_check and not is_text_only(rule)]
-    findings = _findings(about, knowhow, logic, None, order)
+    findings = _findings(knowhow.rules.firing(None), knowhow, logic, None, order)
+    fired = tuple(finding for finding in findings if finding.fires)
     checks = tuple(
         found for rule in care if (procedure is None or rule.covers(procedure)) and (found := find_check(rule, logic))
     )
     not_met = any(check.met is False and check.rule.level == "must" for check in checks)
     indicators = _indicators(findings, knowhow.policy)
+    nothing = OrderedProcedure(None, None)
     record = Record(
         status=ADVISORY,
         order=order,
         subject=subject,
-        lists=_lists(findings, knowhow.policy),
+        lists=_lists(fired, knowhow.policy),
+        suggested_next=_suggested(_Sketch(nothing, knowhow, logic, findings, fired)),
         care_flags=tuple(check.rule.id for check in checks if check.met is not True),
         failures=_failures(findings, checks),
         indicator=worst_indicator([*indicators, *(["warning"] if not_met else [])]),
         plan=knowhow.policy.plan.canonical,
     )
-    fired = tuple(finding for finding in findings if finding.fires)
-    judgement = Judgement(record, None, None, None, findings, checks, logic, fired=fired)
-    suggested = _suggested(judgement, record, knowhow, logic)
-    return replace(judgement, record=replace(record, suggested_next=suggested))
+    return Judgement(record, None, None, None, findings, checks, logic, fired=fired)
 
 
 def _findings(
@@ -379,11 +414,11 @@ def _indicators(findings: Iterable[Finding], policy: Policy) -> list[str]:
     return found
 
 
-def _indicator(record: Record, findings: Iterable[Finding], policy: Policy) -> str:
-    indicators = _indicators(findings, policy)
-    if record.rating and record.rating in policy.rating_meanings:
-        indicators.append(policy.rating_meanings[record.rating].indicator)
-    if record.status == ASK or record.safety_ask or record.failures:
+def _indicator(sketch: _Sketch, safety_ask: tuple[str, ...], policy: Policy) -> str:
+    indicators = _indicators(sketch.findings, policy)
+    if sketch.row is not None and sketch.row.rating in policy.rating_meanings:
+        indicators.append(policy.rating_meanings[sketch.row.rating].indicator)
+    if sketch.status == ASK or safety_ask or sketch.failures:
         indicators.append("warning")
     return worst_indicator(indicators)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from cds_service.errors import CdsError
@@ -154,12 +154,14 @@ class Logic:
 
     def bound(self, parameters: Mapping[str, Any]) -> Logic:
         """The same logic with other values for the named parameters."""
-        run = self.run.with_parameters(parameters)
-        return replace(self, run=run)
+        return self._over(self.run.with_parameters(parameters))
 
     def assuming(self, assumed: Mapping[tuple[str, str], Any]) -> Logic:
         """The same logic as if the named definitions had these values."""
-        return replace(self, run=self.run.assume(assumed))
+        return self._over(self.run.assume(assumed))
+
+    def _over(self, run: Evaluating) -> Logic:
+        return Logic(run, self.paths, self.variables, self.unreadable, self.reads, self.facts, self.read_from_text)
 
 
 class CannotEvaluate(CdsError):

@@ -171,7 +171,9 @@ def _decisive(words: OrderWords) -> Iterable[str]:
     }
     found = [entry for entry in words.evidence if entry.fact in wanted and entry.value is not None]
     found.sort(key=lambda entry: not entry.references)
-    return [fact_words(entry, words.words) for entry in found[:_MOST_FACTS]]
+    # What was read from text is always shown: somebody has to look at it.
+    shown = [entry for number, entry in enumerate(found) if number < _MOST_FACTS or entry.from_text]
+    return [fact_words(entry, words.words) for entry in shown]
 
 
 def _unknown_notes(words: OrderWords) -> Iterable[str]:

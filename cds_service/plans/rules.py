@@ -178,11 +178,20 @@ class RuleBook:
 
     def __init__(self, rules: Iterable[Rule], procedures: Procedures | None) -> None:
         self.rules = tuple(rules)
+        self._firing: dict[str, tuple[Rule, ...]] = {}
         self.checks = tuple(rule for rule in self.rules if rule.is_check)
         self._general = tuple(rule for rule in self.rules if rule.covers(None))
         self._by_procedure = {
             code: tuple(rule for rule in self.rules if rule.covers(code)) for code in procedures or ()
         }
+
+    def firing(self, procedure: str | None) -> tuple[Rule, ...]:
+        """Those among them that can fire: no checks, no texts."""
+        found = self._firing.get(procedure or "")
+        if found is None:
+            rules = (rule for rule in self.about(procedure) if not rule.is_check and not is_text_only(rule))
+            found = self._firing[procedure or ""] = tuple(rules)
+        return found
 
     def about(self, procedure: str | None) -> tuple[Rule, ...]:
         """The rules that are about the procedure; without one, those that are about any order."""
