@@ -125,6 +125,10 @@ class Settings:
     stop_seconds: int = _setting(
         30, partial(_number, least=1, most=1800), "How long calls in flight may take to finish when the service stops."
     )
+    tls_certificate: Path | None = _setting(
+        None, _file, "Certificate chain (PEM), where no proxy does TLS; with CDS_TLS_KEY the service speaks https only."
+    )
+    tls_key: Path | None = _setting(None, _file, "Private key (PKCS#8, PEM) of the certificate.")
     public_url: str | None = _setting(
         None, _url, "URL under which clients reach the service (behind a proxy); tokens and links are made for it."
     )
@@ -253,7 +257,8 @@ class Settings:
     def own_url(self) -> str:
         """Where this service is reached: what the site says, else where it listens."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return self.public_url or f"http://{host}:{self.port}"
+        scheme = "https" if self.tls_certificate else "http"
+        return self.public_url or f"{scheme}://{host}:{self.port}"
 
     @property
     def needs_tokens(self) -> bool:
@@ -301,6 +306,8 @@ def load(environment: Mapping[str, str]) -> Settings:
 
 
 def _check_together(settings: Settings) -> None:
+    if (settings.tls_certificate is None) != (settings.tls_key is None):
+        raise WrongSetting("CDS_TLS_CERTIFICATE and CDS_TLS_KEY go together.", remedy="Set both, or neither.")
     if settings.client_auth == "off" and not settings.is_loopback and not settings.open_to_anyone:
         raise WrongSetting(
             f"CDS_CLIENT_AUTH is off while CDS_HOST ({settings.host}) can be reached from outside.",

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from granian.constants import Interfaces
+from granian.constants import Interfaces, SSLProtocols
 from granian.server.mp import MPServer, WorkerProcess
 
 from cds_service.app import Prepared, create_app, prepare
@@ -131,6 +131,9 @@ class _Server(MPServer):
             respawn_interval=_REPLACE_SECONDS,
             workers_kill_timeout=settings.stop_seconds,
             log_dictconfig=_QUIET,
+            ssl_cert=settings.tls_certificate,
+            ssl_key=settings.tls_key,
+            ssl_protocol_min=SSLProtocols.tls12,
             websockets=False,
         )
         self.respawned_wrks = _Respawns()

@@ -7,10 +7,11 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ class Running:
     process: subprocess.Popen[bytes]
     log: Path
     database: str
+    tls: ssl.SSLContext | None = None
 
     def workers(self) -> list[int]:
         """The worker processes."""
@@ -37,7 +39,11 @@ class Running:
         self, method: str, path: str, value: Any = None, headers: dict[str, str] | None = None, timeout: float = 20
     ) -> tuple[int, dict[str, str], bytes]:
         """One call on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        connection = (
+            http.client.HTTPSConnection("127.0.0.1", self.port, timeout=timeout, context=self.tls)
+            if self.tls
+            else http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        )
         try:
             body = json.dumps(value).encode() if value is not None else None
             connection.request(method, path, body, {"Content-Type": "application/json", **(headers or {})})
@@ -62,13 +68,19 @@ def free_port() -> int:
 
 @contextmanager
 def running(
-    folder: Path, command: tuple[str, ...] = ("-m", "tests.edge.serve"), cwd: Path = ROOT, **environment: str
+    folder: Path,
+    command: tuple[str, ...] = ("-m", "tests.edge.serve"),
+    cwd: Path = ROOT,
+    tls: ssl.SSLContext | None = None,
+    given: Mapping[str, str] | None = None,
+    **environment: str,
 ) -> Iterator[Running]:
-    """A server with these settings; killed at the end, if it still runs."""
+    """A server with these settings (`given` and `environment` together); killed at the end, if it still runs."""
+    environment |= given or {}
     port = free_port()
     database = environment.pop("CDS_DATABASE_URL", f"sqlite:///{folder}/memory.sqlite")
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CDS_")}
-    given = {"CDS_PORT": str(port), "CDS_DATABASE_URL": database, "CDS_WORKERS": "2", **environment}
+    settings = {"CDS_PORT": str(port), "CDS_DATABASE_URL": database, "CDS_WORKERS": "2", **environment}
     log = folder / f"server-{port}.log"
     with log.open("wb") as stream:
         process = subprocess.Popen(
@@ -76,10 +88,10 @@ def running(
             cwd=cwd,
             stderr=stream,
             stdout=stream,
-            env={**kept, **given},
+            env={**kept, **settings},
             start_new_session=True,
         )
-    server = Running(port, process, log, database)
+    server = Running(port, process, log, database, tls)
     try:
         _wait_until_up(server)
         yield server

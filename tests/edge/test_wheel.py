@@ -50,11 +50,11 @@ def test_it_serves_outside_the_checkout(wheel: Path, tmp_path: Path) -> None:
         archive.extractall(tmp_path / "installed")
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    where = {"PYTHONPATH": str(tmp_path / "installed")}
+    where = {"PYTHONPATH": str(tmp_path / "installed")}  # found before any checkout
     asked = [sys.executable, "-c", "import cds_service.settings as s; print(s.default_content())"]
     told = subprocess.run(asked, cwd=elsewhere, env={**os.environ, **where}, capture_output=True, check=True)
     assert told.stdout.decode().strip() == str(tmp_path / "installed" / "cds_service" / "_content")
-    with running(elsewhere, ("-m", "cds_service", "serve"), cwd=elsewhere, **where) as server:
+    with running(elsewhere, ("-m", "cds_service", "serve"), cwd=elsewhere, given=where) as server:
         services = json.loads(server.call("GET", "/cds-services")[2])["services"]
         assert {service["id"] for service in services} >= {"vcf-patient-view", "vcf-order-sign"}
         assert server.stop() == 0
