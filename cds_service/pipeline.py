@@ -37,9 +37,10 @@ from cds_service.plans.call_parameters import (
     call_parameters,
     declared,
 )
-from cds_service.plans.deciding import Judgement, Knowhow, OrderJudgement, judge_order, judge_without_order
+from cds_service.plans.deciding import Judgement, OrderJudgement, judge_order, judge_without_order
 from cds_service.plans.evidence import evidence_of
 from cds_service.plans.group_proposing import GroupProposals, unreadable_order
+from cds_service.plans.knowhow import Knowhow
 from cds_service.plans.logic import Logic
 from cds_service.plans.marking import order_mark
 from cds_service.plans.offers import Offers, Site, Subject
@@ -222,12 +223,14 @@ class _Call:
                 yield self.advice(knowhow, self.logic)
 
     def orders(self, knowhow: Knowhow) -> Iterator[Judged]:
-        structs = {getattr(s, "id", None): s for s in self.facts.context.get("draftOrders", ())}  # type: ignore[attr-defined]
+        read: dict[tuple[str, str | None], list[Any]] = {}
+        for struct in self.facts.context.get("draftOrders", ()):  # type: ignore[attr-defined]
+            read.setdefault((struct.fhir_type, getattr(struct, "id", None)), []).append(struct)
         for draft in self.drafts():
-            if draft.id in structs:
-                found = self.order(draft, structs[draft.id], knowhow)
-                if found is not None:
-                    yield found
+            waiting = read.get((draft.type, draft.id))  # several orders may come without an id
+            found = self.order(draft, waiting.pop(0), knowhow) if waiting else None
+            if found is not None:
+                yield found
 
     def unreadable_orders(self) -> Iterator[str]:
         """The orders that would have been decided, had they been readable."""

@@ -10,10 +10,10 @@ from cds_service.hooks.services import Service
 from cds_service.knowledge.definitions import Definitions
 from cds_service.patient_data.needs import Need
 from cds_service.plans.apply import Activity
-from cds_service.plans.deciding import Knowhow
 from cds_service.plans.definitions import Action, Plan
 from cds_service.plans.expressions import Define, Expression
 from cds_service.plans.extensions import listed
+from cds_service.plans.knowhow import Knowhow
 from cds_service.plans.orders import OrderCodes, read_order_codes
 from cds_service.plans.policy import Policy, read_policy
 from cds_service.plans.procedures import Procedures

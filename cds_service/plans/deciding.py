@@ -10,38 +10,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from cds_service.errors import CdsError
+from cds_service.plans.alternatives import Sketch, alternatives_to, suggested_next
 from cds_service.plans.expressions import Expression
-from cds_service.plans.facts_catalogue import FactCatalogue
 from cds_service.plans.hearsay import with_text_in_doubt
+from cds_service.plans.knowhow import Knowhow
 from cds_service.plans.logic import Logic
 from cds_service.plans.policy import Policy, worst_indicator
-from cds_service.plans.procedures import Procedures
-from cds_service.plans.rules import Finding, Rule, RuleBook, find, find_check, holds, is_text_only
-from cds_service.plans.scenarios import Alternative, ScenarioGroup, Selection, provisional_rating, select
+from cds_service.plans.rules import Finding, Rule, find, find_check, is_text_only
+from cds_service.plans.scenarios import ScenarioGroup, Selection, provisional_rating, select
 from cds_service.proposals.outcomes import State
 from cds_service.proposals.ratings import OrderedProcedure, RatingRow
 from cds_service.proposals.records import Record
 
 ASK, DECIDED, NO_MATCH, NOT_RATED, ADVISORY = "ask", "decided", "no-variant", "not-rated", "advisory"
-
-
-@dataclass(frozen=True, slots=True)
-class Knowhow:
-    """What one service knows: compiled once, the same for every call."""
-
-    policy: Policy
-    procedures: Procedures
-    groups: tuple[ScenarioGroup, ...]
-    rules: RuleBook
-    facts: FactCatalogue
-    cited: dict[str, str] = field(default_factory=dict)  # by rule: its sources in words, once they were asked for
-
-    def group_for(self, procedure: str | None) -> ScenarioGroup | None:
-        """The scenarios that decide orders of the procedure."""
-        for group in self.groups:
-            if group.covers is None or self.procedures.has(procedure, *group.covers):
-                return group
-        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,33 +157,6 @@ def _codes(expression: Expression | None, logic: Logic) -> list[str]:
     return list(dict.fromkeys(code for code in codes if isinstance(code, str)))
 
 
-@dataclass(slots=True)
-class _Sketch:
-    """A judgement in the making."""
-
-    ordered: OrderedProcedure
-    knowhow: Knowhow
-    logic: Logic
-    findings: tuple[Finding, ...]
-    fired: tuple[Finding, ...]
-    status: str = NOT_RATED
-    selection: Selection | None = None
-    row: RatingRow | None = None
-    differences: tuple[tuple[str, str], ...] = ()
-    must_ask: tuple[str, ...] = ()
-    provisional: str | None = None
-    nearest: str | None = None
-    reason: str | None = None
-    notes_unknown: tuple[str, ...] = ()
-    failures: tuple[str, ...] = ()
-    alternatives: tuple[str, ...] = ()
-
-    @property
-    def own(self) -> tuple[str | None, str | None]:
-        """The ordered procedure and the one whose rating it takes."""
-        return (self.ordered.rated_as, self.ordered.procedure)
-
-
 def _judge(
     order: str | None,
     ordered: OrderedProcedure,
@@ -215,7 +169,7 @@ def _judge(
     findings = _findings(knowhow.rules.firing(procedure), knowhow, logic, procedure, order)
     checks = tuple(found for rule in care if rule.covers(procedure) and (found := find_check(rule, logic)))
     group = knowhow.group_for(procedure)
-    sketch = _Sketch(ordered, knowhow, logic, findings, tuple(finding for finding in findings if finding.fires))
+    sketch = Sketch(ordered, knowhow, logic, findings, tuple(f for f in findings if f.fires), NOT_RATED)
     sketch.failures = _failures(findings, checks)
     target_reason = ""
     unclear = policy.targets.unclear
@@ -243,7 +197,7 @@ def _judge(
         safety_ask=safety_ask,
         notes_unknown=sketch.notes_unknown,
         alternatives=sketch.alternatives,
-        suggested_next=_suggested(sketch) if sketch.fired else (),
+        suggested_next=suggested_next(sketch) if sketch.fired else (),
         care_flags=tuple(check.rule.id for check in checks if check.met is not True),
         failures=sketch.failures,
         indicator=_indicator(sketch, safety_ask, policy),
@@ -263,7 +217,7 @@ def _judge(
     )
 
 
-def _rate(sketch: _Sketch, group: ScenarioGroup) -> None:
+def _rate(sketch: Sketch, group: ScenarioGroup) -> None:
     """What the scenarios say of the ordered procedure."""
     rated_as, procedures = sketch.ordered.rated_as, sketch.knowhow.procedures
     if not any(group.rates(code) for code in procedures.line(sketch.ordered.procedure)):
@@ -294,60 +248,7 @@ def _rate(sketch: _Sketch, group: ScenarioGroup) -> None:
         for other in selection.also
         if (theirs := other.rows.get(rated_as or "")) is None or row is None or theirs.rating != row.rating
     )
-    sketch.alternatives = _alternatives(sketch, selection.primary)
-
-
-def _alternatives(sketch: _Sketch, primary: Alternative) -> tuple[str, ...]:
-    """The procedures to offer instead: well rated in the scenario and not excluded by a rule of their own."""
-    policy = sketch.knowhow.policy.alternatives
-    excluded = any(finding.rule.severity == policy.excluded_by for finding in sketch.fired)
-    if sketch.row is not None and sketch.row.rating == policy.satisfied_by and not excluded:
-        return ()
-    rows = primary.rows.values()
-    for wanted in policy.offer:
-        offered = tuple(
-            row.procedure
-            for row in rows
-            if row.rating == wanted
-            and row.procedure not in sketch.own
-            and not _is_excluded(row.procedure, {policy.excluded_by}, sketch.knowhow, sketch.logic)
-        )
-        if offered:
-            return offered
-    return ()
-
-
-def _is_excluded(procedure: str, severities: set[str], knowhow: Knowhow, logic: Logic) -> bool:
-    return any(rule.severity in severities and holds(rule, logic) for rule in knowhow.rules.about(procedure))
-
-
-def _suggested(sketch: _Sketch) -> tuple[str, ...]:
-    """The procedures that the rules which fire suggest as the next thing to do."""
-    found: list[str] = []
-    for finding in sketch.fired:
-        found += [s.procedure for s in finding.rule.suggests if sketch.logic.truth(s.condition) is True]
-        if finding.rule.suggests_avoiding:
-            found += _avoiding(finding.rule, sketch)
-    return tuple(dict.fromkeys(code for code in found if code not in sketch.own))
-
-
-def _avoiding(rule: Rule, sketch: _Sketch) -> list[str]:
-    """The best rated procedure of the scenario that the rule is not about, and that nothing like it speaks against."""
-    if sketch.selection is None or sketch.selection.primary is None:
-        return []
-    policy = sketch.knowhow.policy.alternatives
-    against = {rule.severity, policy.excluded_by}
-    rows = sketch.selection.primary.rows.values()
-    for wanted in policy.offer:
-        for row in rows:
-            if (
-                row.rating == wanted
-                and row.procedure not in sketch.own
-                and not rule.covers(row.procedure)
-                and not _is_excluded(row.procedure, against, sketch.knowhow, sketch.logic)
-            ):
-                return [row.procedure]
-    return []
+    sketch.alternatives = alternatives_to(sketch, selection.primary)
 
 
 def judge_without_order(
@@ -372,7 +273,7 @@ def judge_without_order(
         order=order,
         subject=subject,
         lists=_lists(fired, knowhow.policy),
-        suggested_next=_suggested(_Sketch(nothing, knowhow, logic, findings, fired)),
+        suggested_next=suggested_next(Sketch(nothing, knowhow, logic, findings, fired, ADVISORY)),
         care_flags=tuple(check.rule.id for check in checks if check.met is not True),
         failures=_failures(findings, checks),
         indicator=worst_indicator([*indicators, *(["warning"] if not_met else [])]),
@@ -414,7 +315,7 @@ def _indicators(findings: Iterable[Finding], policy: Policy) -> list[str]:
     return found
 
 
-def _indicator(sketch: _Sketch, safety_ask: tuple[str, ...], policy: Policy) -> str:
+def _indicator(sketch: Sketch, safety_ask: tuple[str, ...], policy: Policy) -> str:
     indicators = _indicators(sketch.findings, policy)
     if sketch.row is not None and sketch.row.rating in policy.rating_meanings:
         indicators.append(policy.rating_meanings[sketch.row.rating].indicator)

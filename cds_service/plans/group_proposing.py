@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cds_service.plans.deciding import Judgement, Knowhow
+from cds_service.plans.deciding import Judgement
 from cds_service.plans.definitions import Action
 from cds_service.plans.extensions import listed
+from cds_service.plans.knowhow import Knowhow
 from cds_service.plans.offers import ApplyActivity, Offers, Subject, defined_orders
 from cds_service.plans.orders import accompanying
 from cds_service.plans.policy import Policy, worst_indicator

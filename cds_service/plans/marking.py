@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cds_service.plans.deciding import Knowhow, OrderJudgement
+from cds_service.plans.deciding import OrderJudgement
+from cds_service.plans.knowhow import Knowhow
 from cds_service.plans.offers import Site
 from cds_service.plans.orders import marked
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from cds_service.errors import CdsError
-from cds_service.plans.deciding import Judgement, Knowhow, OrderJudgement
+from cds_service.plans.deciding import Judgement, OrderJudgement
 from cds_service.plans.expressions import Define
+from cds_service.plans.knowhow import Knowhow
 from cds_service.plans.rules import Finding
 from cds_service.plans.scenarios import Alternative, Selection
 from cds_service.plans.wording import Vocabulary, cite, criterion_words, fact_words, finding_words, order_text

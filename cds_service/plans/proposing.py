@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cds_service.errors import CdsError
-from cds_service.plans.deciding import ASK, Knowhow, OrderJudgement
+from cds_service.plans.deciding import ASK, OrderJudgement
 from cds_service.plans.extensions import listed
 from cds_service.plans.filing import filed_observation
+from cds_service.plans.knowhow import Knowhow
 from cds_service.plans.marking import criterion_of
 from cds_service.plans.offers import ApplyActivity, Offers, Subject, defined_orders
 from cds_service.plans.order_words import Entries, OrderWords

@@ -8,8 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 from cds_service.hooks.text import escape
-from cds_service.plans.deciding import Judgement, Knowhow
+from cds_service.plans.deciding import Judgement
 from cds_service.plans.expressions import Define, Expression
+from cds_service.plans.knowhow import Knowhow
 from cds_service.plans.questions import QuestionBook
 from cds_service.plans.rules import Finding
 from cds_service.plans.translations import in_language

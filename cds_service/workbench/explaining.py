@@ -11,8 +11,9 @@ from cds_service.errors import CdsError
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.services import KnownService
 from cds_service.pipeline import Decision, Judged
-from cds_service.plans.deciding import Judgement, Knowhow
+from cds_service.plans.deciding import Judgement
 from cds_service.plans.expressions import Define, Expression, InlineCql
+from cds_service.plans.knowhow import Knowhow
 from cds_service.plans.logic import Logic
 from cds_service.plans.rules import Finding
 from cds_service.plans.scenarios import Alternative, Selection
