@@ -168,6 +168,7 @@ class _Server(MPServer):
 
 def _settle() -> None:
     """What is loaded stays: no collection looks at it again, and no fork copies it."""
+    gc.unfreeze()  # what an earlier load left behind can go
     gc.collect()
     gc.freeze()
 
