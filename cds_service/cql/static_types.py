@@ -74,6 +74,9 @@ class TupleOf(Type):
         return "Tuple{" + ", ".join(f"{name} {kind}" for name, kind in self.elements) + "}"
 
 
+_SHOWN = 16
+
+
 @dataclass(frozen=True, slots=True)
 class ChoiceOf(Type):
     """`Choice<A, B>`: a value of one of these types."""
@@ -81,7 +84,10 @@ class ChoiceOf(Type):
     options: tuple[Type, ...]
 
     def __str__(self) -> str:
-        return "Choice<" + ", ".join(str(option) for option in self.options) + ">"
+        shown = [str(option) for option in self.options]
+        if len(shown) > _SHOWN:  # the open choice of an extension has fifty
+            shown = [*shown[:3], f"{len(shown) - 3} more"]
+        return "Choice<" + ", ".join(shown) + ">"
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,7 +118,9 @@ def test_types_are_known_before_anything_runs(expression: str, kind: str) -> Non
         ("Max([Observation: \"weight\"] O return all O.value as FHIR.Quantity)", "70 'kg'"),
         ("Last([Observation] O sort by effective).id", "p1"),
         ("year from start of Interval[First([Observation] O sort by effective).effective, null]", 2025),
-        ("Last([Observation: \"weight\"] O sort by (effective as FHIR.dateTime)).value as Quantity", "64.5 'kg'"),
+        ("Last([Observation: \"weight\"] O sort by effective).value as System.Quantity", "64.5 'kg'"),
+        ("(Last([Observation: \"weight\"] O sort by effective).value as Quantity) + 1 'kg'", "65.5 'kg'"),
+        ("(Last([Observation: \"weight\"] O sort by effective).value as Quantity).value.value", "64.5"),
         ("First([Observation: \"weight\"] O where O.value > 65 'kg').id", "w1"),
         ("First([Observation: \"weight\"] O where O.value > 66000 'g').id", "w1"),
         ("First([Observation: \"weight\"] O where O.value = 'refused').id", "w3"),
@@ -252,3 +254,67 @@ def test_the_unfiltered_context_sees_definitions_of_patients_as_lists() -> None:
     run = evaluation(text)
     assert run.value("Test", "Ages") == [75]
     assert compiled(text).definition("Test", "Ages").type == "List<Integer>"
+
+
+IDIOMS = """
+parameter "Measurement Period" Interval<DateTime>
+context Patient
+define function PeriodToInterval(period FHIR.Period):
+  if period is null then null else Interval[period."start".value, period."end".value]
+define function LookBack(observations List<Observation>, back System.Quantity):
+  observations O
+    let window: Interval[Now() - back, Now()]
+    where (O.effective as FHIR.dateTime).value in window
+      or PeriodToInterval(O.effective as FHIR.Period) overlaps window
+      or O.issued in window
+define function Safe(quantity FHIR.Quantity):
+  if quantity is not null then
+    System.Quantity { value: quantity.value.value, unit: Coalesce(quantity.code.value, quantity.unit.value) }
+  else null
+define function Newest(observations List<Observation>):
+  Last(observations O sort by Coalesce((effective as FHIR.dateTime).value, effective.start.value, issued.value))
+define "Recent": Count(LookBack([Observation: "weight"], 1 month))
+define "Highest": Max([Observation: "weight"] O return Safe(cast O.value as Quantity))
+define "Newest": Newest([Observation: "weight"]).id
+define "In period": Count([Observation] O where O.effective during "Measurement Period")
+define "Alive": (Patient.deceased as FHIR.boolean) is not true and Patient.deceased is null
+define "Components": flatten ([Observation] O return O.component)
+define "Extension": singleton from (Patient.extension E where E.url = 'http://x' return E.value as FHIR.string)
+define "Method": Patient.extension.where(url = 'http://x').first().value as Coding
+define "Class":
+  [Encounter: class in { 'IMP' }] E where E.period starts 2 days or less after start of "Measurement Period"
+define "Drugs":
+  [MedicationRequest] M
+    let dosage: First(M.dosageInstruction)
+    return { drug: M.medication as CodeableConcept, dose: (First(dosage.doseAndRate).dose as FHIR.Quantity).value }
+define "Answers":
+  [QuestionnaireResponse] Q
+    return Q.item I where I.linkId = '1' return First(I.answer).value as FHIR.decimal
+define "Greeting": 'Dear ' & Coalesce(Patient.name[0].given[0], 'patient')
+define "Keyword": [Task] T where T.focus.reference = 'x' and T.for.reference is not null
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Recent", 1),
+        ("Highest", "70 'kg'"),
+        ("Newest", "w2"),
+        ("In period", 2),
+        ("Alive", True),
+        ("Components", []),
+        ("Extension", None),
+        ("Method", None),
+        ("Class", []),
+        ("Drugs", []),
+        ("Answers", []),
+        ("Greeting", "Dear patient"),
+        ("Keyword", []),
+    ],
+)
+def test_the_idioms_of_published_libraries_run(name: str, expected: Any) -> None:
+    weights = [resource for resource in WEIGHTS if "valueString" not in resource]
+    period = evaluate_expression("Interval[@2025-01-01T, @2025-06-05T]").value
+    value = evaluation(IDIOMS, weights, {"Measurement Period": period}).value("Test", name)
+    assert value == expected or to_cql(value) == expected

@@ -19,6 +19,7 @@ from cds_service.cql.static_types import (
     LONG,
     NULL,
     QUANTITY,
+    RATIO,
     STRING,
     TIME,
     ChoiceOf,
@@ -26,6 +27,7 @@ from cds_service.cql.static_types import (
     Named,
     Type,
     Typed,
+    fhir,
     has_error,
 )
 from cds_service.cql.tree import AsType, Constant, Converted, IsType
@@ -39,7 +41,8 @@ _WITH_EXTENT = (INTEGER, LONG, DECIMAL, QUANTITY, DATE, DATETIME, TIME)
 
 @compile_node.register
 def compile_is(node: nodes.Is, scope: Scope) -> Typed:
-    operand, of = compile_expression(node.operand, scope), type_of(node.type, scope)
+    operand = compile_expression(node.operand, scope)
+    of = _meant(scope, operand.type, node.type)
     if has_error(operand.type):
         return Constant(BOOLEAN, node.span, None)
     return IsType(BOOLEAN, node.span, operand, of)
@@ -47,8 +50,20 @@ def compile_is(node: nodes.Is, scope: Scope) -> Typed:
 
 @compile_node.register
 def compile_as(node: nodes.As, scope: Scope) -> Typed:
-    operand, target = compile_expression(node.operand, scope), type_of(node.type, scope)
+    operand = compile_expression(node.operand, scope)
+    target = _meant(scope, operand.type, node.type)
     return cast(scope, operand, target, node.span, strict=node.strict)
+
+
+def _meant(scope: Scope, kind: Type, node: nodes.TypeSpecifier) -> Type:
+    """The type that is asked for: of a FHIR value, `Quantity` and `Ratio` alone mean FHIR's, which convert anyway."""
+    found = type_of(node, scope)
+    if isinstance(node, nodes.NamedType) and node.qualifier is None and found in (QUANTITY, RATIO):
+        own = fhir(node.name)
+        options = kind.options if isinstance(kind, ChoiceOf) else (kind,)
+        if any(scope.relations.is_subtype(option, own) for option in options):
+            return own
+    return found
 
 
 def cast(scope: Scope, operand: Typed, target: Type, span: Span, *, strict: bool) -> Typed:

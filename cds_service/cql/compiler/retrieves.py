@@ -100,6 +100,8 @@ def _codes(terminology: Typed, scope: Scope) -> Typed:
         value = terminology.value
         code = value if isinstance(value, Code) else Code(str(value))
         return Constant(target, terminology.span, [code] if value is not None else [])
+    if kind == ListOf(STRING) and isinstance(terminology, Constant) and isinstance(terminology.value, list):
+        return Constant(target, terminology.span, [Code(text) for text in terminology.value if text is not None])
     if kind == CONCEPT and isinstance(terminology, Constant):
         codes = getattr(terminology.value, "codes", ())
         return Constant(target, terminology.span, list(codes))
