@@ -21,6 +21,7 @@ from cds_service.hooks.refusals import UnmetNeed
 from cds_service.hooks.requests import HookRequest
 from cds_service.patient_data.fhir_server import Budget, FhirServer, NotObtained
 from cds_service.patient_data.needs import Need, render
+from cds_service.patient_data.path_tokens import PathTokens
 from cds_service.patient_data.prefetched import (
     NONE_RECORDED,
     NOT_OBTAINABLE,
@@ -126,15 +127,37 @@ def _fetch(
 ) -> dict[str, Answer]:
     """What the server adds: keys that were not sent, and further pages of those that were."""
     budget = sources.budget()
+    tokens = request.context.tokens()
+    known: dict[str, Answer] = {}
     answers: dict[str, Answer] = {}
     jobs: list[_Job] = []
-    tokens = request.context.tokens()
+    waiting: list[tuple[Need, Answer]] = []
     for need, before in asked:
+        known[need.key] = before
+        if not need.is_plain and before.state is Availability.ABSENT:
+            waiting.append((need, before))
+            continue
         job = _job(request, need, before, server, budget, tokens)
         if isinstance(job, Answer):
             answers[need.key] = job
         elif job is not None:
             jobs.append(job)
+    answers |= _do(request, jobs, sources, budget)
+    if waiting:
+        # These may refer to the results of those before them, so they come one after the other.
+        paths = PathTokens(request)
+        for need, before in waiting:
+            paths.learn({**known, **answers})
+            job = _job(request, need, before, server, budget, paths.values(need))
+            answers |= (
+                {need.key: job} if isinstance(job, Answer) else _do(request, [job] if job else [], sources, budget)
+            )
+    return answers
+
+
+def _do(request: HookRequest, jobs: Sequence[_Job], sources: Sources, budget: Budget) -> dict[str, Answer]:
+    """Ask the server, side by side; what came of each."""
+    answers: dict[str, Answer] = {}
     for job, result in zip(jobs, sources.fetch_all([job.run for job in jobs], budget), strict=True):
         if isinstance(result, NotObtained):
             answers[job.need.key] = job.before if job.before.pages else NOT_OBTAINABLE
@@ -164,7 +187,7 @@ def _job(
     relative = render(need.template, tokens)
     if relative is None:
         # What the template asks about (an encounter, say) does not exist in this call.
-        return NONE_RECORDED if need.is_plain else NOT_OBTAINABLE
+        return NONE_RECORDED
     return _Job(need, granted, partial(server.read, relative, budget))
 
 

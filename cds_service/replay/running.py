@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -119,7 +119,11 @@ class Runner:
         else:
             raise BrokenItem("The item is neither a hook request nor a Bundle.")
         text = bytes(body)
-        request = self._parser(service).parse(text, self._arrival(item.place, recorded))
+        arrival = self._arrival(item.place, recorded)
+        if recorded is not None:
+            # The moment that the call was decided at outranks what its sender wished for.
+            arrival = replace(arrival, as_of_member=None)
+        request = self._parser(service).parse(text, arrival)
         return Call(request, service, lambda: text, _expected(expected))
 
     def _chart(

@@ -378,3 +378,48 @@ def test_neither_token_nor_server_text_is_ever_said(bench: FhirBench, sources: S
     told = f"{caught.value!s} {caught.value!r} {caught.value.__context__!r}"
     assert "SECRET" not in told
     assert "T0KEN" not in told
+
+
+# -- FHIRPath tokens ------------------------------------------------------------------------------------------------
+
+ORDERS = found(
+    {"resourceType": "ServiceRequest", "id": "o1", "reasonReference": [{"reference": "Condition/c1"}]},
+    {"resourceType": "ServiceRequest", "id": "o2", "reasonReference": [{"reference": "Condition/c7"}]},
+    {"resourceType": "MedicationRequest", "id": "m1"},
+)
+ORDER_IDS = "context.draftOrders.entry.resource.ofType(ServiceRequest).id"
+
+
+@pytest.mark.parametrize(
+    ("template", "asked"),
+    [
+        (f"Condition?based-on={{{{{ORDER_IDS}}}}}", "Condition?based-on=o1,o2"),
+        ("Condition?x={{context.draftOrders.entry.resource.ofType(MedicationRequest).id}}", "Condition?x=m1"),
+        (f"Condition?x={{{{{ORDER_IDS} | context.patientId}}}}", "Condition?x=o1,o2,p1"),
+        ("Condition?x={{%labs.id}}", "Condition?x=l1"),
+        ("Condition?date=ge{{today() - 90 days}}", "Condition?date=ge2025-10-03"),
+        (
+            "Condition?_id={{context.draftOrders.entry.resource.ofType(ServiceRequest).reasonReference.resolve().ofType(Condition).id}}",
+            "Condition?_id=c7",
+        ),
+        ("Condition?x={{context.draftOrders.entry.resource.ofType(Task).id}}", None),
+        ("Condition?x={{%nothing.id}}", None),
+        ("Condition?x={{context.draftOrders.nonsense(}}", None),
+    ],
+)
+def test_templates_with_paths_are_filled_in_by_us(
+    bench: FhirBench, sources: Sources, template: str, asked: str | None
+) -> None:
+    needs = (
+        NEEDS[0],
+        NEEDS[2],
+        Need("more", "Condition?x=1"),
+        Need("paths", template),
+    )
+    bench.on("Condition?x=1", found({**CONDITION, "id": "c7"}))
+    if asked is not None:
+        bench.on(asked, found({**CONDITION, "id": "c9"}))
+    context = {"patientId": "p1", "userId": "Practitioner/d", "draftOrders": ORDERS}
+    facts = gather(request(hook="order-sign", context=context, fhirServer=bench.base), needs, sources, READING)
+    assert sorted(each.id for each in facts.retrieve("Condition")) == (["c7", "c9"] if asked else ["c7"])  # type: ignore[attr-defined]
+    assert facts.availability("Condition") is Availability.VALUE
