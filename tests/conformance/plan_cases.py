@@ -54,6 +54,7 @@ def plan_cases(folder: Path) -> Iterator[PlanCase]:
         for number, variant in enumerate([{}, *(manifest.get("variants") or [])]):
             applied = {**manifest["apply"], **{k: v for k, v in variant.items() if k != "expected"}}
             expected = variant.get("expected") if number else manifest.get("expected")
+            asked = files.get("request") or ("request.json" if (path.parent / "request.json").exists() else None)
             subject = str(applied.get("subject", "")).rpartition("/")[2]
             yield PlanCase(
                 id=f"{path.parent.name}/{subject or number}",
@@ -62,7 +63,7 @@ def plan_cases(folder: Path) -> Iterator[PlanCase]:
                 expected=expected or {},
                 content=str(files.get("content", "content.json")),
                 data=str(files.get("data", "data.json")),
-                request=None if number else files.get("request"),
+                request=None if number else asked,
             )
 
 
