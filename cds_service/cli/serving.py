@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import logging
 import multiprocessing
+import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -49,6 +50,7 @@ Make = Callable[[int], Served]  # makes the application of the worker that count
 def serve(settings: Settings) -> int:
     """Answer calls until the process is told to stop; the exit status."""
     configure(settings.log_level)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to load anew
     content = _Content(settings)
     _log.info("serving", extra={"address": f"{settings.host}:{settings.port}", "workers": settings.workers})
     return run_server(settings, content.application, content.load_anew)
