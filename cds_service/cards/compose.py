@@ -82,7 +82,7 @@ def _compose(proposal: Proposal, key: str, uuid: str, namespace: str, language: 
             Link(link.label, link.url, "smart" if link.smart else "absolute", app_context=link.app_context)
             for link in proposal.links
         ),
-        associated=(proposal.order,) if proposal.order else (),
+        associated=(proposal.order,) if proposal.order and "/" in proposal.order else (),
         extension={f"{namespace}.{KEY_EXTENSION}": key, **proposal.extension},
         origin=CardOrigin(proposal.plan, proposal.action),
     )
@@ -97,7 +97,7 @@ def _plain(proposal: Proposal, key: str, uuid: str, namespace: str) -> Card:
         indicator=cast(Literal["info", "warning", "critical"], proposal.indicator),
         source=Source(bare.source_label.strip() or "CDS"),
         detail=fill_detail(proposal.template.detail, proposal.values),
-        associated=(proposal.order,) if proposal.order else (),
+        associated=(proposal.order,) if proposal.order and "/" in proposal.order else (),
         extension={f"{namespace}.{KEY_EXTENSION}": key},
         origin=CardOrigin(proposal.plan, proposal.action),
     )

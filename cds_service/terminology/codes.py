@@ -14,7 +14,13 @@ LOINC = "http://loinc.org"
 
 # Records also name systems by object identifier, or as other publishers once wrote them (HL7 NamingSystem entries).
 _ALIASES: dict[str, tuple[str, ...]] = {
-    ICD_10_CM: ("urn:oid:2.16.840.1.113883.6.90", "http://hl7.org/fhir/sid/icd-10-cm/"),
+    # US records often name ICD-10 where they mean its clinical modification; its codes without 7th characters fit both.
+    ICD_10_CM: (
+        "urn:oid:2.16.840.1.113883.6.90",
+        "http://hl7.org/fhir/sid/icd-10-cm/",
+        "http://hl7.org/fhir/sid/icd-10",
+        "urn:oid:2.16.840.1.113883.6.3",
+    ),
     SNOMED_CT: ("urn:oid:2.16.840.1.113883.6.96", "http://snomed.info/sct/"),
     LOINC: ("urn:oid:2.16.840.1.113883.6.1", "https://loinc.org", "http://loinc.org/"),
     "http://www.nlm.nih.gov/research/umls/rxnorm": ("urn:oid:2.16.840.1.113883.6.88",),
