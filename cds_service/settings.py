@@ -104,9 +104,11 @@ def _one_of(value: str, allowed: tuple[str, ...]) -> str:
     return value.lower()
 
 
-def _setting(default: Any, read: Callable[[str], Any], says: str, shown: str | None = None) -> Any:
+def _setting(
+    default: Any, read: Callable[[str], Any], says: str, shown: str | None = None, *, secret: bool = False
+) -> Any:
     """A field with how its variable is read, what it means, and how its default is shown where that is not plain."""
-    return field(default=default, metadata={"read": read, "says": says, "shown": shown})
+    return field(default=default, repr=not secret, metadata={"read": read, "says": says, "shown": shown})
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ class Settings:
 
     # Where it listens
     host: str = _setting("127.0.0.1", _text, "Address to listen on.")
-    port: int = _setting(8080, partial(_number, least=0, most=65535), "Port to listen on; 0 takes a free one.")
+    port: int = _setting(8080, partial(_number, least=1, most=65535), "Port to listen on.")
     workers: int = _setting(
         2, partial(_number, least=1, most=256), "Worker processes; one for each core is a good start."
     )
@@ -187,7 +189,10 @@ class Settings:
         "Whether GET / shows the workbench; auto: on a loopback address, and wherever it asks for a password.",
     )
     workbench_token: str | None = _setting(
-        None, _text, "Password that the workbench asks for, with any user name; unset: it asks for none."
+        None,
+        _text,
+        "Password that the workbench asks for, with any user name; unset: it asks for none.",
+        secret=True,
     )
     earlier_content: tuple[Path, ...] = _setting(
         (),
@@ -200,7 +205,10 @@ class Settings:
         "How long the form behind a question card can be opened; 0: cards link to the Questionnaire instead.",
     )
     form_secret: str | None = _setting(
-        None, _text, "Secret that seals links to forms; the same on all machines. Unset: a new one at every start."
+        None,
+        _text,
+        "Secret that seals links to forms; the same on all machines. Unset: a new one at every start.",
+        secret=True,
     )
     ehr_origins: tuple[str, ...] = _setting(
         (), _list, "Origins of EHRs that may show the form in a frame and are told the answers (SMART web messaging)."

@@ -56,6 +56,8 @@ class FormLinks:
         expires = int(received.timestamp() if received is not None else self.clock()) + self.seconds
 
         def link(questionnaire: str) -> str | None:
+            if not _is_uuid(call_id):
+                return None  # a call that did not come through the gate: nothing could be found again
             handle = Handle(call_id, questionnaire, expires)
             return f"{self.base_url}{PATH}{self.text_of(handle)}"
 
@@ -93,3 +95,10 @@ class FormLinks:
 
     def _tag(self, told: bytes) -> bytes:
         return hmac.new(self.key, b"form link" + told, sha256).digest()[:_TAG]
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return bool(uuid.UUID(text))
+    except ValueError:
+        return False
