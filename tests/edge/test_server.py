@@ -213,10 +213,19 @@ def test_new_content_is_taken_up_without_a_lost_call(tmp_path: Path) -> None:
         assert set(statuses) == {200}
 
 
+def test_a_port_that_is_taken_stops_the_start_with_a_sentence(tmp_path: Path) -> None:
+    with running(tmp_path) as server:
+        given = {**os.environ, "CDS_PORT": str(server.port), "CDS_DATABASE_URL": server.database}
+        ended = subprocess.run([sys.executable, *SERVE], env=given, capture_output=True, timeout=30)
+    assert ended.returncode == 1
+    assert f"Cannot listen on 127.0.0.1:{server.port}: Address already in use." in ended.stderr.decode()
+
+
 @pytest.mark.parametrize(
     ("environment", "says"),
     [
-        ({"CDS_PORT": "many"}, "CDS_PORT must be a whole number from 0 to 65535"),
+        ({"CDS_HOST": "no.such.host.invalid", "CDS_OPEN_TO_ANYONE": "on"}, "Cannot listen on no.such.host.invalid"),
+        ({"CDS_PORT": "many"}, "CDS_PORT must be a whole number from 1 to 65535"),
         ({"CDS_HOST": "0.0.0.0"}, "Callers need a token, but no client is known"),
         ({"CDS_HOST": "0.0.0.0", "CDS_CLIENT_AUTH": "off"}, "CDS_CLIENT_AUTH is off while CDS_HOST"),
         ({"CDS_CLIENT_AUTH": "required"}, "no client is known"),

@@ -50,7 +50,7 @@ def test_values_are_read() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
-        ("CDS_PORT", "-1", "whole number"),
+        ("CDS_PORT", "0", "whole number"),
         ("CDS_PORT", "70000", "whole number"),
         ("CDS_ALLOW_AS_OF", "maybe", "on or off"),
         ("CDS_FHIR_SERVERS", "ehr.example", "absolute http"),
