@@ -19,7 +19,7 @@ from cds_service.knowledge.loading import LoadOptions, load_knowledge
 from cds_service.replay.content_files import pack, unpack
 from cds_service.replay.failures import ReplayError
 from cds_service.replay.inputs import Slice
-from cds_service.replay.parts import Parts, run_slice
+from cds_service.replay.parts import Parts, run_slice, settled
 from cds_service.replay.running import Runner, RunOptions
 from cds_service.replay.tallies import Tally
 
@@ -48,7 +48,9 @@ def _runner(content: bytes, base: str, options: RunOptions) -> Runner:
 def do_slice(part: Slice, content: bytes, base: str, options: RunOptions) -> tuple[bytes, Tally]:
     """The results of a slice, on a worker."""
     counted = Tally()
-    lines = b"".join(run_slice(part, _runner(content, base, options).run, counted))
+    runner = _runner(content, base, options)
+    with settled():
+        lines = b"".join(run_slice(part, runner.run, counted))
     return lines, counted
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 
 from cds_service.replay.failures import ReplayError
 from cds_service.replay.inputs import Item
-from cds_service.replay.parts import Parts
+from cds_service.replay.parts import Parts, settled
 from cds_service.replay.results import Result
 from cds_service.replay.tallies import Tally
 
@@ -26,6 +26,11 @@ class _Shared:
 def run_parts(parts: Parts, run: Run, processes: int) -> Iterator[tuple[int, Tally]]:
     """Do all missing slices; yields each one's number and tally as it is done."""
     missing = parts.missing()
+    with settled():
+        yield from _run(parts, run, missing, processes)
+
+
+def _run(parts: Parts, run: Run, missing: Sequence[int], processes: int) -> Iterator[tuple[int, Tally]]:
     if processes <= 1 or len(missing) <= 1:
         for number in missing:
             yield number, parts.do(number, run)

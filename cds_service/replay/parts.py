@@ -7,9 +7,11 @@ result is the same in whatever order the parts were done.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,6 +88,24 @@ class Parts:
     def remove(self) -> None:
         """Forget the parts; what was joined stays."""
         shutil.rmtree(self.folder)
+
+
+@contextmanager
+def settled() -> Iterator[None]:
+    """While this is open, the garbage collector leaves alone what is loaded, and looks seldom.
+
+    A chart makes thousands of objects that reference counting frees at once, and hardly any that it cannot: a fifth of
+    the time of a large chart.
+    """
+    before = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 1_000)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def run_slice(part: Slice, run: Callable[[Item], Result], counted: Tally) -> Iterator[bytes]:
