@@ -52,7 +52,7 @@ def serve(settings: Settings) -> int:
     """Answer calls until the process is told to stop; the exit status."""
     configure(settings.log_level)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to load anew
-    _check_address(settings)
+    settings = replace(settings, host=_usable_address(settings))
     content = _Content(settings)
     _log.info("serving", extra={"address": f"{settings.host}:{settings.port}", "workers": settings.workers})
     return run_server(settings, content.application, content.load_anew)
@@ -64,14 +64,15 @@ class AddressUnusable(CdsError):
     code = "address-unusable"
 
 
-def _check_address(settings: Settings) -> None:
-    """Raise when somebody listens there already; the workers share their port, and would share it with others too."""
+def _usable_address(settings: Settings) -> str:
+    """The IP address to listen on, where nobody does: workers share their port, and would share it with others too."""
     where = f"{settings.host}:{settings.port}"
     try:
         family, kind, _, _, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
+            return str(address[0])
     except OSError as error:
         remedy = "Choose another CDS_PORT or CDS_HOST, or end what listens there."
         raise AddressUnusable(f"Cannot listen on {where}: {error.strerror}.", remedy=remedy) from None

@@ -213,6 +213,11 @@ def test_new_content_is_taken_up_without_a_lost_call(tmp_path: Path) -> None:
         assert set(statuses) == {200}
 
 
+def test_a_name_will_do_for_an_address(tmp_path: Path) -> None:
+    with running(tmp_path, SERVE, CDS_HOST="localhost", CDS_PACKAGED_CONTENT="off") as server:
+        assert json.loads(server.call("GET", "/cds-services")[2]) == {"services": []}
+
+
 def test_a_port_that_is_taken_stops_the_start_with_a_sentence(tmp_path: Path) -> None:
     with running(tmp_path) as server:
         given = {**os.environ, "CDS_PORT": str(server.port), "CDS_DATABASE_URL": server.database}
