@@ -93,6 +93,11 @@ class UnsupportedSyntax(SemanticError):
     code = "cql-unsupported-syntax"
 
 
+def too_deep(where: Span) -> UnsupportedSyntax:
+    """What to say of a text whose parts stand in each other hundreds of times."""
+    return UnsupportedSyntax("This nests too deep.", where=where, remedy="Give its parts definitions of their own.")
+
+
 class Problems:
     """Collects mistakes while compilation goes on; the same mistake at the same place is kept once."""
 

@@ -135,7 +135,7 @@ def test_types_are_known_before_anything_runs(expression: str, kind: str) -> Non
         ("[Observation: \"pain\"].first().subject.resolve() is FHIR.Patient", True),
         ("Count(([Observation: \"pain\"] union [Observation: \"weight\"]) union [Observation])", 4),
         ("Count([Observation] except [Observation: \"weight\"])", 1),
-        ("Patient.name is null or not exists Patient.name", True),
+        ("Patient.name is null and not exists Patient.name", True),
         ("First(Patient.name.given)", None),
     ],
 )  # fmt: skip
@@ -318,3 +318,18 @@ def test_the_idioms_of_published_libraries_run(name: str, expected: Any) -> None
     period = evaluate_expression("Interval[@2025-01-01T, @2025-06-05T]").value
     value = evaluation(IDIOMS, weights, {"Measurement Period": period}).value("Test", name)
     assert value == expected or to_cql(value) == expected
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        " or ".join(["Today() = @2020-01-01"] * 400) + " or true",
+        "case "
+        + " ".join(f"when Today() = @1999-01-{1 + n % 28:02} then false" for n in range(200))
+        + " else true end",
+        "Coalesce(" + ", ".join(["ToBoolean(ToString(Today()))"] * 200) + ", true)",
+        "exists ({" + ", ".join(["Today()"] * 1000) + "})",
+    ],
+)
+def test_long_expressions_become_code_that_python_reads(expression: str) -> None:
+    assert evaluate_expression(expression).value is True

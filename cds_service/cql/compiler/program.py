@@ -22,7 +22,7 @@ from cds_service.cql.compiler.declarations import Declarations
 from cds_service.cql.compiler.scope import LibraryScope, Program
 from cds_service.cql.entries import DefinitionEntry, IncludeEntry
 from cds_service.cql.parser.library import parse_expression, parse_library
-from cds_service.cql.semantic_errors import DuplicateDefinition, Problems, SemanticError, UnknownLibrary
+from cds_service.cql.semantic_errors import DuplicateDefinition, Problems, SemanticError, UnknownLibrary, too_deep
 from cds_service.cql.type_relations import Relations
 from cds_service.errors import CdsError, ErrorGroup, Span
 from cds_service.fhir.model.types import Model
@@ -193,3 +193,5 @@ def _noted(program: Program, complete: object, entry: object) -> None:
         complete(entry)  # type: ignore[operator]
     except SemanticError as error:
         program.problems.add(error)
+    except RecursionError:
+        program.problems.add(too_deep(entry.node.name_span))  # type: ignore[attr-defined]

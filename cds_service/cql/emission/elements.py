@@ -23,9 +23,8 @@ def emit_element(node: Element, writer: Writer) -> Py:
         return _of_list(node, writer)
     operand = writer.keep(emit(node.operand, writer))
     if node.is_list:
-        empty = writer.module.named("EMPTY", sequences.EMPTY)
-        text = f"({operand.text}.{node.attributes[0][1]} or {empty})"
-        return Py(f"(None if {operand.text} is None else {text})" if operand.nullable else text, operand.nullable)
+        # An absent list reads as null: nothing is known of it.
+        return _guarded(operand, f"({operand.text}.{node.attributes[0][1]} or None)")
     if len(node.attributes) == 1:
         return _guarded(operand, f"{operand.text}.{node.attributes[0][1]}")
     return _guarded(operand, f"{_reader(node, writer)}({operand.text}, {_table(node, writer)})")

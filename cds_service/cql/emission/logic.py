@@ -35,7 +35,7 @@ def emit_logical(node: Logical, writer: Writer) -> Py:
     lines, right = _aside(node.right, writer)
     when, then = _SETTLING[node.operator]
     if not lines:
-        return _inline(node, left, right, writer)
+        return writer.bounded(_inline(node, left, right, writer))
     left = writer.keep(left)
     result = writer.fresh("b")
     with writer.block(f"if {left.text} is {when}:"):
@@ -102,7 +102,8 @@ def test_logical(node: Logical, writer: Writer) -> str:
     with writer.aside() as lines:
         right = emit_test(node.right, writer)
     if not lines:
-        return f"({left} {'and' if node.operator == 'And' else 'or'} {right})"
+        text = f"({left} {'and' if node.operator == 'And' else 'or'} {right})"
+        return writer.bounded(Py(text)).text
     result = writer.fresh("b")
     writer.emit(f"{result} = {left}")
     with writer.block(f"if {'' if node.operator == 'And' else 'not '}{result}:"):
@@ -113,6 +114,8 @@ def test_logical(node: Logical, writer: Writer) -> str:
 
 @emit.register
 def emit_conditional(node: Conditional, writer: Writer) -> Py:
+    if len(node.branches) > _MANY:
+        return _one_pass(node, writer)
     (test, then), rest = node.branches[0], node.branches[1:]
     otherwise = Conditional(node.type, node.span, rest, node.otherwise) if rest else node.otherwise
     if isinstance(test, Constant):
@@ -122,7 +125,7 @@ def emit_conditional(node: Conditional, writer: Writer) -> Py:
     else_lines, else_value = _aside(otherwise, writer)
     nullable = then_value.nullable or else_value.nullable
     if not then_lines and not else_lines:
-        return Py(f"({then_value.text} if {asked} else {else_value.text})", nullable)
+        return writer.bounded(Py(f"({then_value.text} if {asked} else {else_value.text})", nullable))
     result = writer.fresh("r")
     with writer.block(f"if {asked}:"):
         writer.splice(then_lines)
@@ -133,22 +136,37 @@ def emit_conditional(node: Conditional, writer: Writer) -> Py:
     return Py(result, nullable, simple=True)
 
 
+_MANY = 4  # branches that are written inside each other
+
+
+def _one_pass(node: Conditional, writer: Writer) -> Py:
+    """Many branches, one after the other: a loop that is left by the first that holds."""
+    result, nullable = writer.fresh("r"), False
+    with writer.block("while True:"):
+        for test, then in node.branches:
+            with writer.block(f"if {emit_test(test, writer)}:"):
+                value = emit(then, writer)
+                nullable = nullable or value.nullable
+                writer.emit(f"{result} = {value.text}")
+                writer.emit("break")
+        value = emit(node.otherwise, writer)
+        writer.emit(f"{result} = {value.text}")
+        writer.emit("break")
+    return Py(result, nullable or value.nullable, simple=True)
+
+
 @emit.register
 def emit_first_known(node: FirstKnown, writer: Writer) -> Py:
-    return _first_of(list(node.arguments), writer)
-
-
-def _first_of(arguments: list[Typed], writer: Writer) -> Py:
-    value = emit(arguments[0], writer)
-    if len(arguments) == 1 or not value.nullable:
-        return value
-    with writer.aside() as lines:
-        rest = _first_of(arguments[1:], writer)
+    first, *others = node.arguments
+    value = emit(first, writer)
     name = writer.fresh("v")
-    if not lines:
-        return Py(f"({name} if ({name} := {value.text}) is not None else {rest.text})", rest.nullable)
     writer.emit(f"{name} = {value.text}")
-    with writer.block(f"if {name} is None:"):
-        writer.splice(lines)
-        writer.emit(f"{name} = {rest.text}")
-    return Py(name, rest.nullable, simple=True)
+    nullable = value.nullable
+    for argument in others:
+        if not nullable:
+            break
+        with writer.block(f"if {name} is None:"):
+            value = emit(argument, writer)
+            writer.emit(f"{name} = {value.text}")
+        nullable = value.nullable
+    return Py(name, nullable, simple=True)

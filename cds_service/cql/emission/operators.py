@@ -21,7 +21,7 @@ _PLAIN = (STRING, BOOLEAN, INTEGER, LONG, DECIMAL)
 def emit_apply(node: Apply, writer: Writer) -> Py:
     special = _plain_python(node, writer) or emit_resource_operator(node, writer)
     if special is not None:
-        return special
+        return writer.bounded(special)
     signature = node.signature
     arguments = [emit(argument, writer).text for argument in node.arguments]
     if signature.needs_run:
@@ -33,7 +33,7 @@ def emit_apply(node: Apply, writer: Writer) -> Py:
             writer.module.named("Precision", Precision)
         arguments.append(text)
     name = writer.module.helper(signature.function)
-    return Py(f"{name}({', '.join(arguments)})", not signature.known)
+    return writer.bounded(Py(f"{name}({', '.join(arguments)})", not signature.known))
 
 
 def _plain_python(node: Apply, writer: Writer) -> Py | None:

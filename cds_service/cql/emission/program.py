@@ -17,6 +17,7 @@ from cds_service.cql.emission.writer import Module
 from cds_service.cql.entries import DefinitionEntry, ParameterEntry
 from cds_service.cql.runtime.run import UNSET, Failed
 from cds_service.cql.runtime.vocabularies import NoTerminology
+from cds_service.cql.semantic_errors import too_deep
 from cds_service.cql.static_types import Typed
 
 
@@ -80,7 +81,10 @@ class Functions:
         while True:
             before = list(done)
             for entry in module.definitions[done[0] :]:
-                fresh[f"d{entry.slot}"] = write_definition(entry, module)
+                try:
+                    fresh[f"d{entry.slot}"] = write_definition(entry, module)
+                except RecursionError:
+                    raise too_deep(entry.node.name_span) from None
                 done[0] += 1
             for parameter in module.parameters[done[1] :]:
                 fresh[f"p{parameter.slot}"] = write_parameter(parameter, module)

@@ -102,6 +102,9 @@ class Module:
         return f"vs{entry.number}"
 
 
+_DEEP = 40  # parentheses in one expression
+
+
 class Writer:
     """The body of one function while it is written."""
 
@@ -153,6 +156,10 @@ class Writer:
         name = self.fresh(stem)
         self.emit(f"{name} = {value.text}")
         return Py(name, value.nullable, simple=True)
+
+    def bounded(self, value: Py) -> Py:
+        """The value, under a name if its text nests so deep that Python would not read much more of it."""
+        return self.keep(value) if value.text.count("(") > _DEEP else value
 
     def text(self) -> str:
         """The statements as source text, indented once."""

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from cds_service.values import comparison, lists
 from cds_service.values.tuples import Tuple
-
-EMPTY: Final[list[Any]] = []
-"""What an absent list of a resource reads as; nothing ever changes it."""
 
 
 def whole(values: list[Any] | None) -> list[Any] | None:
