@@ -13,6 +13,12 @@ _BY_USER = {
     "Practitioner": "Practitioner/{{userPractitionerId}}",
     "PractitionerRole": "PractitionerRole/{{userPractitionerRoleId}}",
 }
+_PERFORMER = "{{context.performer}}"
+_BY_PERFORMER = {
+    "Practitioner": f"Practitioner?_id={_PERFORMER}",
+    "PractitionerRole": f"PractitionerRole?practitioner={_PERFORMER}",
+}
+_PERFORMER_HOOKS = frozenset({"order-dispatch"})
 _ENCOUNTER_HOOKS = frozenset({"encounter-start", "encounter-discharge"})
 
 
@@ -36,7 +42,7 @@ def _template(name: str, model: Model, hook: str) -> str | None:
         return f"Encounter?patient={_PATIENT}"
     if info.patient_search:
         return f"{name}?{info.patient_search}={_PATIENT}"
-    return _BY_USER.get(name)
+    return (_BY_PERFORMER if hook in _PERFORMER_HOOKS else _BY_USER).get(name)
 
 
 def _key(name: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -14,6 +15,7 @@ from cds_service.facts.facts import Facts
 from cds_service.facts.groups import CodeGroups
 from cds_service.facts.origins import Batch, Origin
 from cds_service.fhir.model.types import r4
+from cds_service.fhir.references import parse_reference
 from cds_service.fhir.structs.decoding import Decoded, Decoder, SetAside
 from cds_service.fhir.structs.flavours import Struct
 from cds_service.hooks.contexts import ContextResource
@@ -32,6 +34,8 @@ from cds_service.patient_data.prefetched import (
 )
 from cds_service.patient_data.scopes import Grant, grant
 from cds_service.patient_data.sources import Sources
+
+_FHIR_ID = re.compile(r"(?!\.+$)[A-Za-z0-9\-.]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ def gather(request: HookRequest, needs: Sequence[Need], sources: Sources, readin
     server = sources.server(request, reading.decoder)
     if server is not None:
         fetched = _fetch(request, [(need, answers[need.key]) for need in needs], server, sources)
+        needs = [*needs, *(Need(key, key) for key in fetched if key not in answers)]
+        answers = {**fetched, **answers}
     final = {need.key: fetched.get(need.key, answers[need.key]) for need in needs}
     unmet = tuple(need.key for need in needs if need.required and _is_unmet(final[need.key]))
     if not unmet:
@@ -123,7 +129,7 @@ def _nothing_had(request: HookRequest, needs: Sequence[Need], final: Mapping[str
 
 
 def _fetch(
-    request: HookRequest, asked: Iterable[tuple[Need, Answer]], server: FhirServer, sources: Sources
+    request: HookRequest, asked: Sequence[tuple[Need, Answer]], server: FhirServer, sources: Sources
 ) -> dict[str, Answer]:
     """What the server adds: keys that were not sent, and further pages of those that were."""
     budget = sources.budget()
@@ -152,7 +158,30 @@ def _fetch(
             answers |= (
                 {need.key: job} if isinstance(job, Answer) else _do(request, [job] if job else [], sources, budget)
             )
-    return answers
+    named = [
+        job
+        for need in _named_in_context(request, [need for need, _ in asked], {**known, **answers})
+        if isinstance(job := _job(request, need, NOT_SENT, server, budget, tokens), _Job)
+    ]
+    return answers | {key: answer for key, answer in _do(request, named, sources, budget).items() if answer.pages}
+
+
+def _named_in_context(request: HookRequest, needs: Sequence[Need], had: Mapping[str, Answer]) -> Iterator[Need]:
+    """Reads of what the context names by reference (orders, who performs them) and no search has found."""
+    kinds = {need.type_name for need in needs}
+    found = {
+        f"{resource.fhir_type}/{resource.id}"  # type: ignore[attr-defined]
+        for answer in had.values()
+        for page in answer.pages
+        for resource in page.resources
+    }
+    context = request.context
+    for text in dict.fromkeys((*context.dispatched_orders, *filter(None, [context.performer]))):
+        reference = parse_reference(text)
+        relative = reference.relative
+        readable = reference.base is None and reference.type in kinds and _FHIR_ID.fullmatch(reference.id or "")
+        if relative and readable and relative not in found:
+            yield Need(relative, relative)
 
 
 def _do(request: HookRequest, jobs: Sequence[_Job], sources: Sources, budget: Budget) -> dict[str, Answer]:
