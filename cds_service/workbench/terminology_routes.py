@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from cds_service.workbench.bench import Bench, UnusableInput
 from cds_service.workbench.terminology_pages import all_maps, all_sets, search, set_view, short
 
-_MOST_CODES = 2000
+_MOST_CODES = 500
 
 
 def add_terminology(blueprint: Blueprint, bench: Bench) -> None:

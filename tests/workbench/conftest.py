@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -15,6 +16,9 @@ from werkzeug.test import Client
 
 from cds_service.app import Application, Prepared, create_app, prepare
 from cds_service.settings import Settings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -76,7 +80,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     )  # fmt: skip
     prepared = prepare(settings)
     application = create_app(prepared)
-    server = make_server("127.0.0.1", port, application, threaded=True, request_handler=_Quiet)
+
+    def bounded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """This small server gives the bare socket as input; the application is promised an end."""
+        environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+        return application(environ, start_response)
+
+    server = make_server("127.0.0.1", port, bounded, threaded=True, request_handler=_Quiet)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield Site(url, prepared, application, database)
