@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import flask
+import orjson
 
 from cds_service.fhir.limits import Limits, TooLarge, check_depth
 from cds_service.hooks.refusals import MalformedRequest, NotJson
@@ -33,6 +36,14 @@ def read_json_body(limits: Limits) -> bytes:
     body = check_text(read_body(limits), limits)
     check_depth(body, limits)
     return body
+
+
+def read_json(limits: Limits) -> Any:
+    """The plain data in the body."""
+    try:
+        return orjson.loads(read_json_body(limits))
+    except orjson.JSONDecodeError as error:
+        raise MalformedRequest(f"The body is not JSON: {error}.") from None
 
 
 def _too_large(limits: Limits) -> TooLarge:

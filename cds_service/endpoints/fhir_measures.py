@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-import orjson
 from flask import Blueprint, Response
 
-from cds_service.endpoints.bodies import read_json_body
+from cds_service.endpoints.bodies import read_json
 from cds_service.endpoints.outcomes import fhir_response
 from cds_service.fhir.limits import Limits
 from cds_service.knowledge.knowledge import Knowledge
@@ -33,7 +32,7 @@ def fhir_measures(current: Callable[[], Knowledge], limits: Limits) -> Blueprint
 
     @blueprint.post("/fhir/Measure/<identifier>/$evaluate-measure")
     def evaluate(identifier: str) -> Response:
-        request = read_request(orjson.loads(read_json_body(limits)))
+        request = read_request(read_json(limits))
         return fhir_response(evaluate_measure(programme(), identifier, request, datetime.now(UTC)))
 
     return blueprint

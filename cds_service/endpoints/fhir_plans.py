@@ -8,13 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import flask
-import orjson
 from flask import Blueprint, Response
 
-from cds_service.endpoints.bodies import read_json_body
+from cds_service.endpoints.bodies import read_json
 from cds_service.endpoints.outcomes import fhir_response
 from cds_service.fhir.limits import Limits
-from cds_service.hooks.refusals import MalformedRequest
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.operations import (
     NotLoaded,
@@ -79,10 +77,7 @@ def fhir_plans(current: Callable[[], Knowledge], limits: Limits) -> Blueprint:
         return fhir_response(evaluate_library(knowledge, name, _body(), datetime.now(UTC)))
 
     def _body() -> Any:
-        try:
-            return orjson.loads(read_json_body(limits))
-        except orjson.JSONDecodeError as error:
-            raise MalformedRequest(f"The body is not JSON: {error}.") from None
+        return read_json(limits)
 
     return blueprint
 
@@ -143,7 +138,7 @@ def _plan(knowledge: Knowledge, identifier: str | None, parameters: Any) -> Plan
         plan = knowledge.definitions.plan_by_id(identifier)
     else:
         parts = parameters.get("parameter", ()) if isinstance(parameters, Mapping) else ()
-        for part in parts:
+        for part in parts if isinstance(parts, list) else ():
             if isinstance(part, Mapping) and part.get("name") in {"url", "canonical"}:
                 canonical = next((str(v) for k, v in part.items() if k.startswith("value")), "")
                 plan = knowledge.definitions.plan(canonical)

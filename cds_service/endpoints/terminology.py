@@ -7,10 +7,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 import flask
-import orjson
 from flask import Blueprint, Response
 
-from cds_service.endpoints.bodies import read_json_body
+from cds_service.endpoints.bodies import read_json
 from cds_service.endpoints.outcomes import fhir_response
 from cds_service.fhir.limits import Limits
 from cds_service.terminology.artifacts import Artifact, split_canonical
@@ -30,7 +29,7 @@ def terminology_operations(terminology: Terminology, limits: Limits) -> Blueprin
     def answer(kind: str, operation: str, id: str | None) -> Response:
         request = flask.request
         if request.method == "POST":
-            inputs = Inputs.of_parameters(orjson.loads(read_json_body(limits)))
+            inputs = Inputs.of_parameters(read_json(limits))
         else:
             inputs = Inputs.of_query(request.args.items(multi=True))
         now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

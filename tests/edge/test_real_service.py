@@ -181,3 +181,50 @@ def test_fhir_knowledge_is_served(caller: Client) -> None:
         assert found.status_code == 200
         assert found.get_json()["resourceType"] == "Bundle"
         assert found.headers["Access-Control-Allow-Origin"] == "*"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "PlanDefinition/$apply",
+        "PlanDefinition/vcf-order-sign/$apply",
+        "PlanDefinition/vcf-order-sign/$r5.apply",
+        "PlanDefinition/nothing/$apply",
+        "PlanDefinition/vcf-order-sign/$data-requirements",
+        "Library/Scores/$evaluate",
+        "Library/Nothing/$evaluate",
+        "Measure/nothing/$evaluate-measure",
+        "ValueSet/$expand",
+        "ValueSet/$validate-code",
+        "ValueSet/nothing/$expand",
+        "CodeSystem/$lookup",
+        "CodeSystem/$validate-code",
+        "CodeSystem/$subsumes",
+        "ConceptMap/$translate",
+        "ConceptMap/$nonsense",
+    ],
+)
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"5",
+        b"[]",
+        b"null",
+        b"\xff",
+        b"[" * 500,
+        b"1" * 5000,
+        b'{"resourceType":"Parameters","parameter":5}',
+        b'{"resourceType":"Parameters","parameter":[5,{"name":5},{"name":"data","resource":5}]}',
+        b'{"resourceType":"Parameters","parameter":[{"name":"subject","valueString":7},{"name":"url","valueUri":"x"}]}',
+        b'{"resourceType":"Parameters","parameter":[{"name":"data","resource":{"resourceType":"Bundle","entry":{}}}]}',
+        b'{"resourceType":"Parameters","parameter":[{"name":"subject","valueString":"Patient/x"},'
+        b'{"name":"data","resource":{"resourceType":"Bundle","entry":[{"resource":{"resourceType":"Patient"}},{}]}}]}',
+    ],
+)
+def test_nothing_that_is_sent_to_an_operation_is_our_fault(caller: Client, path: str, body: bytes) -> None:
+    answer = caller.post(f"/fhir/{path}", data=body, content_type="application/fhir+json")
+    assert answer.status_code in {200, 400, 404, 405, 422}
+    if answer.status_code != 200:
+        assert answer.get_json()["resourceType"] == "OperationOutcome"
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
