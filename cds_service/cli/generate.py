@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from cds_service.cases.reading import read_cases
+from cds_service.cli.replay_plan import LoadContent, load_folders
 from cds_service.fhir.structs.encoding import encode
-from cds_service.knowledge.loading import LoadOptions, load_knowledge
 from cds_service.replay.generating import Generator, Mould, bundle, chart
 from cds_service.replay.population import read_population
 from cds_service.replay.progress import Progress
@@ -42,10 +42,15 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the patients."""
+    return generate(args, load_folders)
+
+
+def generate(args: argparse.Namespace, load_content: LoadContent) -> int:
+    """The same with the content loaded by another than the usual way."""
     settings = load(os.environ)
     content = args.content or default_content()
     plans = content / "plandefinitions" if (content / "plandefinitions").is_dir() else content
-    knowledge = load_knowledge([content], options=LoadOptions(base=settings.canonical))
+    knowledge = load_content([content], settings.canonical)
     population = read_population(_population(plans))
     generator = Generator(
         knowledge, read_cases([plans]), population, Mould(size=args.size, varied=args.varied), args.seed

@@ -14,7 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cds_service.cli.replay_plan import Plan, Side, side_of
+from cds_service.cli.replay_plan import LoadContent, Plan, Side, load_folders, side_of
 from cds_service.replay.baselines import Comparison, differences, join
 from cds_service.replay.columns import write_parquet
 from cds_service.replay.comparing import Difference
@@ -66,15 +66,20 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Replay; 1 when a call failed, an expectation is not met, or an answer changed against the baseline."""
+    return replay(args, load_folders)
+
+
+def replay(args: argparse.Namespace, load_content: LoadContent) -> int:
+    """The same with the content loaded by another than the usual way."""
     settings = load(os.environ)
     with ExitStack() as stack:
         work = _work_folder(args, stack)
         slices = slices_of(args.paths, work)
         plan = Plan.of(args, settings, _started(work))
-        after = side_of(plan, args.content)
+        after = side_of(plan, load_content, args.content)
         runs = [_Run(after, work / "after", slices, plan)]
         if args.baseline and not Path(args.baseline).is_file():
-            before = side_of(plan, args.content, baseline=args.baseline)
+            before = side_of(plan, load_content, args.content, baseline=args.baseline)
             runs.append(_Run(before, work / "before", slices, plan))
         parts = [each.done() for each in runs]
         report = _Report(args, plan, runs, parts)

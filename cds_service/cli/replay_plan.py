@@ -86,17 +86,22 @@ class Side:
         return local_engine.run_parts(parts, self.run, 1 if self.is_peer else plan.processes)
 
 
-def side_of(plan: Plan, content: Sequence[Path] | None, baseline: str | None = None) -> Side:
+LoadContent = Callable[[Sequence[Path], str], Knowledge]
+"""Content folders and the canonical base in, knowledge out."""
+
+
+def load_folders(folders: Sequence[Path], base: str) -> Knowledge:
+    """The knowledge in some folders."""
+    return load_knowledge(list(folders), options=LoadOptions(base=base))
+
+
+def side_of(plan: Plan, load_content: LoadContent, content: Sequence[Path] | None, baseline: str | None = None) -> Side:
     """The side that decides with some content, or that asks a running service."""
     if baseline is not None and baseline.startswith(("http://", "https://")):
-        runner = _runner(plan, tuple(content) if content else plan.folders)
+        folders = tuple(content) if content else plan.folders
+        runner = Runner(load_content(folders, plan.base), plan.options)
         return Side(baseline, baseline, (), runner, Peer(baseline, runner).run, is_peer=True)
     folders = (Path(baseline),) if baseline is not None else tuple(content) if content else plan.folders
-    runner = _runner(plan, folders)
+    runner = Runner(load_content(folders, plan.base), plan.options)
     name = ", ".join(map(str, folders))
     return Side(name, digest(folders), folders, runner, runner.run)
-
-
-def _runner(plan: Plan, folders: Sequence[Path]) -> Runner:
-    knowledge: Knowledge = load_knowledge(list(folders), options=LoadOptions(base=plan.base))
-    return Runner(knowledge, plan.options)

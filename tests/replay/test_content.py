@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
+import functools
 import json
 import os
 import shutil
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,8 +17,11 @@ from typing import Any
 
 import pytest
 
-from cds_service.cases.reading import read_cases
+from cds_service.cases.reading import Case, read_cases
+from cds_service.cli import generate as generate_command
+from cds_service.cli import replay as replay_command
 from cds_service.cli.main import main
+from cds_service.cli.replay_plan import load_folders
 from cds_service.fhir.structs.encoding import encode
 from cds_service.hooks.rendering import render_response
 from cds_service.knowledge.knowledge import Knowledge
@@ -27,7 +32,7 @@ from cds_service.replay.generating import Generator, Mould, bundle, chart
 from cds_service.replay.inputs import Item, slices_of
 from cds_service.replay.local_engine import run_parts
 from cds_service.replay.parts import Parts, open_parts
-from cds_service.replay.population import read_population
+from cds_service.replay.population import Population, read_population
 from cds_service.replay.results import Result, comparable, read_results
 from cds_service.replay.running import Runner, RunOptions
 from cds_service.replay.strictness import faults
@@ -56,10 +61,14 @@ def runner(knowledge: Knowledge) -> Runner:
     return Runner(knowledge, RunOptions(started=STARTED))
 
 
+@functools.cache
+def moulds(plans: Path) -> tuple[list[Case], Population]:
+    return list(read_cases([plans])), read_population(plans / "synthetic" / "population.yaml")
+
+
 def generator(knowledge: Knowledge, content: Path, size: int = 8_000, seed: int = 1) -> Generator:
-    plans = content / "plandefinitions"
-    population = read_population(plans / "synthetic" / "population.yaml")
-    return Generator(knowledge, read_cases([plans]), population, Mould(size=size), seed)
+    cases, population = moulds(content / "plandefinitions")
+    return Generator(knowledge, cases, population, Mould(size=size), seed)
 
 
 @pytest.fixture(scope="module")
@@ -259,12 +268,25 @@ def inputs(tmp_path_factory: pytest.TempPathFactory, calls: list[dict[str, Any]]
     return file
 
 
-def replay(*arguments: object) -> int:
-    return main(["replay", *map(str, arguments), "--processes", "1"])
+@pytest.fixture
+def replay(content: Path, knowledge: Knowledge) -> Callable[..., int]:
+    """The command, with the content of this module loaded once for all."""
+
+    def load_content(folders: Sequence[Path], base: str) -> Knowledge:
+        return knowledge if list(folders) == [content] else load_folders(folders, base)
+
+    def run(*arguments: object) -> int:
+        parser = argparse.ArgumentParser()
+        replay_command.add_parser(parser.add_subparsers())
+        return replay_command.replay(
+            parser.parse_args(["replay", *map(str, arguments), "--processes", "1"]), load_content
+        )
+
+    return run
 
 
 def test_a_run_against_the_same_content_finds_nothing(
-    inputs: Path, content: Path, capsys: pytest.CaptureFixture[str]
+    replay: Callable[..., int], inputs: Path, content: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert replay(inputs, "--content", content, "--baseline", content, "--json") == 0
     told = json.loads(capsys.readouterr().out)
@@ -273,7 +295,7 @@ def test_a_run_against_the_same_content_finds_nothing(
 
 
 def test_a_changed_threshold_is_named_as_the_reason(
-    tmp_path: Path, inputs: Path, content: Path, capsys: pytest.CaptureFixture[str]
+    replay: Callable[..., int], tmp_path: Path, inputs: Path, content: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     changed = tmp_path / "changed"
     shutil.copytree(content, changed)
@@ -283,7 +305,18 @@ def test_a_changed_threshold_is_named_as_the_reason(
     file.write_text(file.read_text().replace("default 1.5", "default 2.9", 1))
     page = tmp_path / "report.html"
     status = replay(
-        inputs, "--content", changed, "--baseline", content, "--html", page, "--junit", tmp_path / "j.xml", "--json"
+        inputs,
+        "--content",
+        changed,
+        "--baseline",
+        content,
+        "--html",
+        page,
+        "--junit",
+        tmp_path / "j.xml",
+        "--json",
+        "--out",
+        tmp_path / "results.ndjson",
     )
     told = json.loads(capsys.readouterr().out)["baseline"]
     assert status == 1
@@ -293,11 +326,15 @@ def test_a_changed_threshold_is_named_as_the_reason(
     assert len(reasons) == 1
     assert "1.5 → 2.9" in reasons.pop()
     assert "1.5 → 2.9" in page.read_text(encoding="utf-8")
-    allowed = [argument for kind in told["kinds"] for argument in ("--allow", kind)]
-    assert replay(inputs, "--content", changed, "--baseline", content, *allowed) == 0
+    backwards = [inputs, "--content", content, "--baseline", tmp_path / "results.ndjson"]
+    assert replay(*backwards, "--json") == 1
+    kinds = json.loads(capsys.readouterr().out)["baseline"]["kinds"]
+    assert replay(*backwards, *(part for kind in kinds for part in ("--allow", kind))) == 0
 
 
-def test_results_are_a_baseline_for_later_runs(tmp_path: Path, inputs: Path, content: Path) -> None:
+def test_results_are_a_baseline_for_later_runs(
+    replay: Callable[..., int], tmp_path: Path, inputs: Path, content: Path
+) -> None:
     out = tmp_path / "results.ndjson"
     assert replay(inputs, "--content", content, "--out", out, "--parquet", tmp_path / "results.parquet") == 0
     assert not out.with_name("results.ndjson.parts").exists()
@@ -340,14 +377,18 @@ def peer(runner: Runner) -> Iterator[str]:
 
 
 def test_a_running_service_is_a_baseline(
-    peer: str, inputs: Path, content: Path, capsys: pytest.CaptureFixture[str]
+    replay: Callable[..., int], peer: str, inputs: Path, content: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert replay(inputs, "--content", content, "--baseline", peer, "--json") == 0
     assert json.loads(capsys.readouterr().out)["baseline"]["changed"] == 0
 
 
 def test_expectations_of_a_recording_are_held(
-    tmp_path: Path, calls: list[dict[str, Any]], content: Path, capsys: pytest.CaptureFixture[str]
+    replay: Callable[..., int],
+    tmp_path: Path,
+    calls: list[dict[str, Any]],
+    content: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     call = next(call for call in calls if call["hook"] == "order-sign")
     lines = [{"request": call, "expect": {"status": status}} for status in ("decided", "none-such")]
@@ -358,25 +399,15 @@ def test_expectations_of_a_recording_are_held(
     assert any("expected none-such" in line for line in told["unmet"])
 
 
-def test_the_generator_and_the_deidentifier_have_commands(tmp_path: Path, content: Path) -> None:
+def test_the_generator_and_the_deidentifier_have_commands(
+    replay: Callable[..., int], tmp_path: Path, content: Path, knowledge: Knowledge
+) -> None:
+    parser = argparse.ArgumentParser()
+    generate_command.add_parser(parser.add_subparsers())
     out = tmp_path / "made.ndjson.gz"
-    assert main(["generate", "--out", str(out), "--patients", "4", "--size", "6KB", "--content", str(content)]) == 0
-    assert (
-        main(
-            [
-                "generate",
-                "--out",
-                str(tmp_path / "bulk"),
-                "--patients",
-                "4",
-                "--form",
-                "bulk",
-                "--content",
-                str(content),
-            ]
-        )
-        == 0
-    )
+    for form in (["--out", str(out), "--size", "6KB"], ["--out", str(tmp_path / "bulk"), "--form", "bulk"]):
+        args = parser.parse_args(["generate", "--patients", "4", "--content", str(content), *form])
+        assert generate_command.generate(args, lambda folders, base: knowledge) == 0
     assert (tmp_path / "bulk" / "Patient.ndjson").read_bytes().count(b"\n") == 4
     assert main(["deidentify", str(out), "--out", str(tmp_path / "clean.ndjson")]) == 0
     assert (tmp_path / "clean.ndjson").read_bytes().count(b"\n") == 4
