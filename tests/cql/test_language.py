@@ -333,3 +333,17 @@ def test_the_idioms_of_published_libraries_run(name: str, expected: Any) -> None
 )
 def test_long_expressions_become_code_that_python_reads(expression: str) -> None:
     assert evaluate_expression(expression).value is True
+
+
+def test_a_call_with_the_same_operands_is_made_once_for_each_row() -> None:
+    text = """define function Half(value Integer): Message(value div 2, true, 'c', 'Message', 'asked')
+define "Halves": ({8, 10}) X return all Tuple { a: Half(X), b: Half(X), c: Half(X) + Half(4) }
+define "Sum": ({1, 2, 3}) X aggregate Total starting 0: Half(Total) + Half(Total) + X
+"""
+    run = evaluation(text)
+    told: list[Any] = []
+    run.run.sink = told.append
+    assert [(row["a"], row["b"], row["c"]) for row in run.value("Test", "Halves")] == [(4, 4, 6), (5, 5, 7)]
+    assert len(told) == 4
+    assert run.value("Test", "Sum") == 5
+    assert run.evidence("Test", "Halves").value == run.value("Test", "Halves")

@@ -30,6 +30,7 @@ def write_function(entry: FunctionEntry, module: Module) -> str:
     assert entry.body is not None
     writer = Writer(module)
     body = _body(entry.body, module)
+    writer.share(body)
     value = emit(body, writer)
     names = [local.name for local in entry.locals if isinstance(local, Local)]
     head = f"def f{entry.slot}({', '.join(('run', *names))}):\n    # {entry.library}.{entry.signature()}\n"
@@ -39,7 +40,9 @@ def write_function(entry: FunctionEntry, module: Module) -> str:
 def write_expression(name: str, node: Typed, module: Module) -> str:
     """The source text of a function for a part of a definition."""
     writer = Writer(module)
-    value = emit(_body(node, module), writer)
+    body = _body(node, module)
+    writer.share(body)
+    value = emit(body, writer)
     return f"def {name}(run):\n{writer.text()}\n    return {value.text}\n"
 
 
@@ -53,7 +56,9 @@ def _remembered(name: str, slot: int, node: Typed, title: str, module: Module) -
     unset = module.named("UNSET", module.namespace.get("UNSET"))
     writer = Writer(module)
     writer.depth = 1 if module.safety.may_fail(node) else 0
-    value: Py = emit(_body(node, module), writer)
+    body = _body(node, module)
+    writer.share(body)
+    value: Py = emit(body, writer)
     lines = [f"def {name}(run):", f"    # {title}", "    memory = run.memory", f"    value = memory[{slot}]"]
     if module.safety.may_fail(node):
         module.named("EvaluationError", EvaluationError)

@@ -67,6 +67,7 @@ def _rows(node: QueryValue, writer: Writer, consume: Consumer) -> str | None:
                     stack.enter_context(writer.block(f"if {source.alias.name} is not None:"))
                     dense = True
             writer.names[source.alias.name] = Py(source.alias.name, nullable=not dense, simple=True)
+            writer.clear(source.alias.name)
         _row(node, writer, stack, consume)
     return nullable
 
@@ -80,6 +81,7 @@ def _row(node: QueryValue, writer: Writer, stack: ExitStack, consume: Consumer) 
         made = emit(value, writer)
         writer.emit(f"{local.name} = {made.text}")
         writer.names[local.name] = Py(local.name, made.nullable, simple=True)
+        writer.clear(local.name)
     partners = [_relationship(relationship, writer, stack, quiet=quiet) for relationship in node.relationships]
     if node.where is not None:
         test = emit_test(node.where, writer)
@@ -145,6 +147,7 @@ def _search(source: Source, condition: Typed, found: str, writer: Writer) -> str
         with writer.block(f"for {alias} in {text}:"):
             dense = is_dense(source.value, writer.module.relations)
             writer.names[alias] = Py(alias, nullable=not dense, simple=True)
+            writer.clear(alias)
             test = emit_test(condition, writer)
             with writer.block(f"if {test}:"):
                 writer.emit(f"{found} = True")
@@ -153,6 +156,7 @@ def _search(source: Source, condition: Typed, found: str, writer: Writer) -> str
     writer.emit(f"{alias} = {value.text}")
     with writer.block(f"if {alias} is not None:"):
         writer.names[alias] = Py(alias, nullable=False, simple=True)
+        writer.clear(alias)
         test = emit_test(condition, writer)
         with writer.block(f"if {test}:"):
             writer.emit(f"{found} = True")
@@ -179,6 +183,7 @@ def _sort(node: QueryValue, result: str, writer: Writer) -> None:
             is_dense(source.value, writer.module.relations) for source in node.sources
         )
         writer.names[this] = Py(this, nullable=not dense, simple=True)
+        writer.clear(this)
         keys = [emit(key.key, writer).text for key in node.sort]
         writer.emit(f"{keyed}.append(({', '.join(keys)}, {this}))")
     if writer.module.traced:
@@ -200,12 +205,15 @@ def _aggregate(node: QueryValue, writer: Writer) -> Py:
         rows = writer.fresh("rows")
         writer.emit(f"{rows} = {distinct}({value.text})")
         writer.emit(f"{accumulator} = {emit(aggregate.initial, writer).text}")
+        writer.clear(accumulator)
         with ExitStack() as stack:
             stack.enter_context(writer.block(f"for {source.alias.name} in {rows} or ():"))
             writer.names[source.alias.name] = Py(source.alias.name, simple=True)
+            writer.clear(source.alias.name)
             _row(node, writer, stack, lambda _: _step(node, writer))
         return Py(accumulator, simple=True)
     writer.emit(f"{accumulator} = {emit(aggregate.initial, writer).text}")
+    writer.clear(accumulator)
     _rows(node, writer, lambda _: _step(node, writer))
     return Py(accumulator, simple=True)
 
@@ -214,6 +222,7 @@ def _step(node: QueryValue, writer: Writer) -> None:
     assert node.aggregate is not None
     value = emit(node.aggregate.value, writer)
     writer.emit(f"{node.aggregate.accumulator.name} = {value.text}")
+    writer.clear(node.aggregate.accumulator.name)
 
 
 @emit.register
@@ -230,6 +239,7 @@ def emit_iteration(node: Iteration, writer: Writer) -> Py:
     with writer.block(f"for {index}, {this} in enumerate({text}):"):
         dense = is_dense(node.operand, writer.module.relations)
         writer.names[this] = Py(this, nullable=not dense, simple=True)
+        writer.clear(this)
         if node.operator == "select":
             _select(node, result, writer)
         else:
@@ -263,6 +273,7 @@ def _repeat(node: Iteration, source: Py, writer: Writer) -> Py:
         writer.emit(f"{nexts} = []")
         with writer.block(f"for {this} in {level}:"):
             writer.names[this] = Py(this, simple=True)
+            writer.clear(this)
             body = emit(node.body, writer)
             name = writer.fresh("item")
             writer.emit(f"{name} = {body.text}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cds_service.cql.emission.dispatch import emit
+from cds_service.cql.emission.sharing import key_of
 from cds_service.cql.emission.tracing import may_note
 from cds_service.cql.emission.writer import Py, Writer, is_simple
 from cds_service.cql.entries import ValueSetEntry
@@ -47,6 +48,7 @@ def emit_local(node: Local, writer: Writer) -> Py:
 @emit.register
 def emit_bound(node: Bound, writer: Writer) -> Py:
     value = writer.keep(emit(node.value, writer), node.local.name)
+    writer.clear(node.local.name)
     before = writer.names.get(node.local.name)
     writer.names[node.local.name] = value
     body = emit(node.body, writer)
@@ -104,7 +106,9 @@ def emit_noted(node: Noted, writer: Writer) -> Py:
 def emit_invoke(node: Invoke, writer: Writer) -> Py:
     name = writer.module.ask_function(node.function)
     arguments = "".join(f", {emit(argument, writer).text}" for argument in node.arguments)
-    return Py(f"{name}(run{arguments})")
+    call = f"{name}(run{arguments})"
+    once = writer.shared.names.get(key_of(node) or "") if writer.shared.names else None
+    return Py(f"({once} if {once} is not UNSET else ({once} := {call}))" if once else call)
 
 
 @emit.register

@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from cds_service.cql.emission.failing import Safety
+from cds_service.cql.emission.sharing import Shared, shared_calls
 from cds_service.cql.entries import DefinitionEntry, FunctionEntry, ParameterEntry, ValueSetEntry
 from cds_service.cql.operators.functions import function as table_function
+from cds_service.cql.static_types import Typed
 from cds_service.cql.type_relations import Relations
 from cds_service.values.precisions import BY_NAME, Precision
 
@@ -114,11 +116,23 @@ class Writer:
         self.depth = 0
         self.count = 0
         self.names: dict[str, Py] = {}
+        self.shared = Shared()
 
     def fresh(self, stem: str = "t") -> str:
         """A name that nothing in this function has yet."""
         self.count += 1
         return f"{stem}{self.count}"
+
+    def share(self, body: Typed) -> None:
+        """Find what this function asks more than once; a traced one asks each time, for the notes."""
+        if not self.module.traced:
+            self.shared = shared_calls(body)
+            self.clear(None)
+
+    def clear(self, local: str | None) -> None:
+        """What depends on a local is not known any more: it has just been bound."""
+        for name in self.shared.cleared.get(local, ()):
+            self.emit(f"{name} = UNSET")
 
     def emit(self, text: str) -> None:
         """One statement."""
