@@ -69,5 +69,6 @@ class _Tree:
             return None
         value = self.run.memory[slot]
         if value is UNSET or value.__class__ is Failed:
-            return Explained(library, name, None, failure="could not be worked out" if value is not UNSET else "")
+            failure = "could not be worked out" if value is not UNSET else ""
+            return Explained(library, name, None, is_parameter=slot in self.parameters, failure=failure)
         return self.node(slot, library, name, plain(value, None), above)

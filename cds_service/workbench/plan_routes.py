@@ -13,7 +13,7 @@ from werkzeug.utils import secure_filename
 from cds_service.workbench.bench import Bench, UnusableInput
 from cds_service.workbench.logic_views import library_view
 from cds_service.workbench.plan_differences import Version, differences_between, read_version, version_of
-from cds_service.workbench.plan_pages import plan_views
+from cds_service.workbench.plan_pages import Criterion, plan_views
 
 _READ = frozenset({".yaml", ".yml", ".json", ".cql"})
 
@@ -23,6 +23,15 @@ def add_plans(blueprint: Blueprint, bench: Bench) -> None:
     knowledge = bench.knowledge
     views = plan_views(knowledge.services)
     by_id = {view.id: view for view in views}
+
+    def in_words(criterion: Criterion) -> str:
+        """What the author of the logic says that a condition means; its name where nothing is said."""
+        if not knowledge.compiled.has(criterion.library, criterion.define):
+            return criterion.says
+        said = knowledge.compiled.definition(criterion.library, criterion.define).tags.get("says")
+        return str(said or criterion.says)
+
+    blueprint.add_app_template_filter(in_words)
 
     @blueprint.get("/plans")
     def plans() -> ResponseReturnValue:

@@ -35,7 +35,8 @@ def asking_request(site: Site, patient: str) -> dict[str, Any]:
 
 
 def link_of(answer: dict[str, Any]) -> str:
-    return next(link["url"] for card in answer["cards"] for link in card.get("links", ()) if "/form/" in link["url"])
+    links = [str(link["url"]) for card in answer["cards"] for link in card.get("links", ())]
+    return next(link for link in links if "/form/" in link)
 
 
 def opened(site: Site, link: str) -> str:

@@ -96,13 +96,13 @@ function chooseExample(button) {
 }
 
 // ---- facts: as the chart says, known, or explicitly unknown
-function clearFacts() {
-  $$("#facts [data-fact]").forEach((row) => {
-    $("input[value=chart]", row).checked = true;
-    $$("[data-value], [data-date]", row).forEach((field) => { field.value = ""; });
-    row.classList.remove("changed");
-  });
+function clearRow(row) {
+  $("input[value=chart]", row).checked = true;
+  $$("[data-value], [data-date]", row).forEach((field) => { field.value = ""; });
+  row.classList.remove("changed");
 }
+
+const clearFacts = () => $$("#facts [data-fact]").forEach(clearRow);
 
 function readFact(row) {
   const name = row.dataset.fact;
@@ -169,7 +169,7 @@ async function offerCodes() {
   const found = await guarded(() => ask(`playground/orders?q=${encodeURIComponent(text)}`));
   if (!found) return;
   offered = new Map(found.map((code) => [code.code, code]));
-  $("#order-codes").replaceChildren(...found.map((code) => { const option = new Option(`${code.display} (${code.system})`, code.code); return option; }));
+  $("#order-codes").replaceChildren(...found.map((code) => new Option(`${code.display} (${code.system})`, code.code)));
 }
 
 async function writeOrder() {
@@ -190,10 +190,25 @@ async function writeOrder() {
 }
 
 // ---- what an EHR does with a card
+// What is filed now outweighs what was set in the form of facts before.
+function forget(actions) {
+  const said = actions.flatMap((action) => action.resource?.code?.coding || []).map((coding) => coding.code);
+  for (const row of $$("#facts [data-fact]")) {
+    if (!(row.dataset.fact in state.facts) || !said.includes(row.dataset.fact)) continue;
+    delete state.facts[row.dataset.fact];
+    clearRow(row);
+  }
+}
+
+async function apply(actions) {
+  forget(actions);
+  await changeRequest("playground/apply", { actions });
+}
+
 async function applySuggestion(button) {
   const label = button.textContent.trim();
   const feedback = sendFeedback(button.dataset.card, { outcome: "accepted", acceptedSuggestions: [{ id: button.dataset.suggestion }] });
-  await changeRequest("playground/apply", { actions: JSON.parse(button.dataset.actions) });
+  await apply(JSON.parse(button.dataset.actions));
   await feedback;
   say(`Applied: ${label}. The service was told.`);
 }
@@ -226,7 +241,7 @@ function listenToForms() {
     const actions = messages.filter((message) => message.messageType.startsWith("scratchpad.")).map((message) => ({
       type: message.messageType.replace("scratchpad.", ""), description: "", resource: message.payload.resource,
     }));
-    await changeRequest("playground/apply", { actions });
+    await apply(actions);
     say("The form was filled in; its answers are in the call.");
   });
 }
