@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -27,6 +28,10 @@ class WrongUsage(CdsError):
     """The command line does not say enough."""
 
     code = "usage"
+
+
+# FHIRHelpers is part of the engine: only another library has to be looked for.
+_INCLUDES = re.compile(r"^\s*include\s+(?!FHIRHelpers\b)", re.MULTILINE)
 
 
 def add_parser(subparsers: Any) -> None:
@@ -68,9 +73,11 @@ def run(args: argparse.Namespace) -> int:
 def _sources(args: argparse.Namespace) -> list[Source]:
     if not args.file.is_file():
         raise WrongUsage(f"{args.file} is no file.", remedy="Name a .cql file.")
-    paths: dict[Path, None] = {args.file.resolve(): None}
-    for folder in (args.file.parent, *args.content):
-        paths.update(dict.fromkeys(path.resolve() for path in sorted(folder.rglob("*.cql"))))
+    own = args.file.resolve()
+    paths: dict[Path, None] = {own: None}
+    if _INCLUDES.search(own.read_text(encoding="utf-8")):
+        for folder in (args.file.parent, *args.content):
+            paths.update(dict.fromkeys(path.resolve() for path in sorted(folder.rglob("*.cql"))))
     return [Source(_shown(path), path.read_text(encoding="utf-8")) for path in paths]
 
 

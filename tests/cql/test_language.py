@@ -347,3 +347,13 @@ define "Sum": ({1, 2, 3}) X aggregate Total starting 0: Half(Total) + Half(Total
     assert len(told) == 4
     assert run.value("Test", "Sum") == 5
     assert run.evidence("Test", "Halves").value == run.value("Test", "Halves")
+
+
+def test_names_and_texts_are_never_read_as_code() -> None:
+    text = r"""define "A\nraise SystemExit(1)\n#": 'x\n"""+ r"""' & '\u0000\'\"'
+define "It": "A\nraise SystemExit(1)\n#" & Same("A\nraise SystemExit(1)\n#")
+define function "Same"("b\n()" String): "b\n()"
+"""  # fmt: skip
+    run = evaluation(text)
+    assert run.value("Test", "It") == "x\n\0'\"" * 2
+    assert run.evidence("Test", "It").value == "x\n\0'\"" * 2

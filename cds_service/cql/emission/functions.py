@@ -33,7 +33,9 @@ def write_function(entry: FunctionEntry, module: Module) -> str:
     writer.share(body)
     value = emit(body, writer)
     names = [local.name for local in entry.locals if isinstance(local, Local)]
-    head = f"def f{entry.slot}({', '.join(('run', *names))}):\n    # {entry.library}.{entry.signature()}\n"
+    head = (
+        f"def f{entry.slot}({', '.join(('run', *names))}):\n    # {_comment(f'{entry.library}.{entry.signature()}')}\n"
+    )
     return f"{head}{writer.text()}\n    return {value.text}\n"
 
 
@@ -44,6 +46,11 @@ def write_expression(name: str, node: Typed, module: Module) -> str:
     writer.share(body)
     value = emit(body, writer)
     return f"def {name}(run):\n{writer.text()}\n    return {value.text}\n"
+
+
+def _comment(text: str) -> str:
+    """The text on one line: names are the author's, and may hold anything."""
+    return "".join(sign if sign.isprintable() else " " for sign in text)
 
 
 def _body(node: Typed, module: Module) -> Typed:
@@ -59,7 +66,7 @@ def _remembered(name: str, slot: int, node: Typed, title: str, module: Module) -
     body = _body(node, module)
     writer.share(body)
     value: Py = emit(body, writer)
-    lines = [f"def {name}(run):", f"    # {title}", "    memory = run.memory", f"    value = memory[{slot}]"]
+    lines = [f"def {name}(run):", f"    # {_comment(title)}", "    memory = run.memory", f"    value = memory[{slot}]"]
     if module.safety.may_fail(node):
         module.named("EvaluationError", EvaluationError)
         lines += [
