@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from cds_service.cql.blanks import Blanks
 from cds_service.cql.compiler.declarations import tags_of
 from cds_service.cql.compiler.program import EXPRESSIONS, InlineExpression, Source, build_program, compile_all
 from cds_service.cql.compiler.scope import Program
@@ -85,6 +86,7 @@ class CompiledLibraries:
         self.data = DataUse(self.reach, program.relations)
         self._handles: dict[tuple[str, str], Handle] = {}
         self._parts: dict[object, Callable[[Any], Any]] = {}
+        self.blanks: Blanks | None = None
 
     @property
     def libraries(self) -> tuple[str, ...]:
@@ -158,6 +160,10 @@ class CompiledLibraries:
     def prepare(self, definitions: Iterable[tuple[str, str]]) -> None:
         """Write the Python of these definitions now, so that no call waits for it."""
         self.functions.prepare([self.entry(library, name) for library, name in definitions])
+
+    def prepare_blanks(self) -> None:
+        """Work out what every definition written so far comes to where the record says nothing."""
+        self.blanks = Blanks(self.program, self.functions, self.terminology)
 
     def prepare_evidence(self) -> None:
         """Write the functions that note evidence now, so that the first call that asks why does not wait for them."""

@@ -51,11 +51,23 @@ class Evaluation:
         self.run: Run = Run(
             compiled.program.slots, facts, compiled.terminology, base.run if base is not None else None, changed
         )
+        self._blank = self._known_from_the_start(base, only_parameters=not overrides)
+        if self._blank is not None:
+            self.run.memory = self._blank[:]
         for slot, value in self._overrides.items():
             self.run.memory[slot] = value
         self._base = base
         self._offset: int | None = base._offset if base is not None else None
         self._traced: TracedRun | None = None
+
+    def _known_from_the_start(self, base: Evaluation | None, *, only_parameters: bool) -> list[Any] | None:
+        """Memory with what definitions come to for which the record has nothing; None where that is not known."""
+        blanks = self.compiled.blanks
+        if blanks is None or not only_parameters:
+            return None
+        if base is None:
+            return blanks.memory(self.facts, self._overrides) if hasattr(self.facts, "found_at") else None
+        return blanks.without(base._blank[:], self._overrides) if base._blank is not None else None
 
     def value(self, library: str, name: str) -> Any:
         """The value of a definition, as plain values; raises an EvaluationError when the logic failed."""

@@ -165,11 +165,27 @@ class Facts:
             index = self._make_index(type_name, code_path)
         found = index.by_group.get(id(membership))
         if found is None:
+            if not index.by_code:
+                return _NOTHING
             self._groups.learn(membership)
             if index.version != self._groups.version:
                 self._fill_groups(index)
             found = index.by_group.setdefault(id(membership), _NOTHING)
         return found
+
+    def found_at(self, type_name: str, code_path: str | None, memberships: Sequence[Membership]) -> list[int]:
+        """Which of these groups a retrieve finds something in, by identity; for a whole type, zero if there is any."""
+        if not (type_name in self._by_type or type_name in self._context_types or self._texts is not None):
+            return _NO_GROUPS
+        if code_path is None:
+            return _WHOLE_TYPE if self._of_type(type_name) else _NO_GROUPS
+        index = self._indexes.get((type_name, code_path)) or self._make_index(type_name, code_path)
+        if not index.by_code:
+            return _NO_GROUPS
+        self._groups.learn_all(memberships)
+        if index.version != self._groups.version:
+            self._fill_groups(index)
+        return [group for group, found in index.by_group.items() if found]
 
     def codes(self, type_name: str, code_path: str) -> Iterable[Pair]:
         """The distinct codes that the resources of a type have at a path."""
@@ -340,6 +356,8 @@ class Facts:
 
 
 _NOTHING: list[Struct] = []
+_NO_GROUPS: list[int] = []
+_WHOLE_TYPE = [0]
 
 
 def _enter(by_code: dict[Pair, list[Struct]], resource: Struct, pairs: Iterable[Pair]) -> None:

@@ -187,6 +187,7 @@ def _compile(
             roots=sorted(roots),
             expressions=[InlineExpression(e.name, e.text, e.library) for e in definitions.inline_cql()],
         )
+        compiled.prepare_blanks()
         compiled.prepare_evidence()
         return compiled
     except ErrorGroup as group:
@@ -265,7 +266,16 @@ def _structs(
     reports = reads.get("DiagnosticReport")
     if reads_texts and reports is not None and reports is not ALL:
         reads["DiagnosticReport"] = reports | _REPORT_ELEMENTS
-    return lean(reads)
+    return lean({name: _with_contained(name, elements) for name, elements in reads.items()})
+
+
+def _with_contained(name: str, elements: Any) -> Any:
+    """What is read of a type; its contained resources too, where its code may stand in one (medication[x])."""
+    info = r4().get(name)
+    path = info.primary_code_path if info is not None else None
+    element = info.element(path) if info is not None and path and "." not in path else None
+    may_refer = element is not None and element.is_choice and "Reference" in element.attributes
+    return elements | {"contained"} if may_refer and elements is not ALL else elements
 
 
 def _unreadable_reads(definitions: Definitions, reach: DefinitionReach) -> Mapping[Expression, frozenset[str]]:

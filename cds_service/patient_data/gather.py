@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -35,6 +35,7 @@ from cds_service.patient_data.prefetched import (
 from cds_service.patient_data.scopes import Grant, grant
 from cds_service.patient_data.sources import Sources
 
+_MOST_DRUGS = 50
 _FHIR_ID = re.compile(r"(?!\.+$)[A-Za-z0-9\-.]{1,64}")
 
 
@@ -160,14 +161,14 @@ def _fetch(
             )
     named = [
         job
-        for need in _named_in_context(request, [need for need, _ in asked], {**known, **answers})
+        for need in _named_only(request, [need for need, _ in asked], {**known, **answers})
         if isinstance(job := _job(request, need, NOT_SENT, server, budget, tokens), _Job)
     ]
     return answers | {key: answer for key, answer in _do(request, named, sources, budget).items() if answer.pages}
 
 
-def _named_in_context(request: HookRequest, needs: Sequence[Need], had: Mapping[str, Answer]) -> Iterator[Need]:
-    """Reads of what the context names by reference (orders, who performs them) and no search has found."""
+def _named_only(request: HookRequest, needs: Sequence[Need], had: Mapping[str, Answer]) -> Iterator[Need]:
+    """Reads of what is named by reference only (orders, who performs them, drugs) and no search has found."""
     kinds = {need.type_name for need in needs}
     found = {
         f"{resource.fhir_type}/{resource.id}"  # type: ignore[attr-defined]
@@ -182,6 +183,21 @@ def _named_in_context(request: HookRequest, needs: Sequence[Need], had: Mapping[
         readable = reference.base is None and reference.type in kinds and _FHIR_ID.fullmatch(reference.id or "")
         if relative and readable and relative not in found:
             yield Need(relative, relative)
+    drugs = dict.fromkeys(_drugs_named(had.values()))
+    wanted = [ident for ident in drugs if f"Medication/{ident}" not in found][:_MOST_DRUGS]
+    if wanted:
+        yield Need("medication", f"Medication?_id={','.join(wanted)}")
+
+
+def _drugs_named(answers: Iterable[Answer]) -> Iterator[str]:
+    """The ids of the Medications that prescriptions and medication entries refer to instead of naming the drug."""
+    for answer in answers:
+        for page in answer.pages:
+            for resource in page.resources:
+                said = getattr(getattr(resource, "medicationReference", None), "reference", None)
+                reference = parse_reference(said) if said else None
+                if reference is not None and reference.type == "Medication" and _FHIR_ID.fullmatch(reference.id or ""):
+                    yield reference.id or ""
 
 
 def _do(request: HookRequest, jobs: Sequence[_Job], sources: Sources, budget: Budget) -> dict[str, Answer]:
