@@ -195,6 +195,7 @@ def _settle() -> None:
     gc.unfreeze()  # what an earlier load left behind can go
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 50)  # a call makes little that is cyclic: looking for it can be rare
 
 
 _QUIET: dict[str, Any] = {
