@@ -43,7 +43,7 @@ def lint(knowledge: Knowledge) -> tuple[Remark, ...]:
 def _all(knowledge: Knowledge) -> Iterator[Remark]:
     yield from _identifiers(knowledge)
     for service in knowledge.services.values():
-        yield from _service(service)
+        yield from _service(service, knowledge)
     for policy in knowledge.policies:
         yield from _policy(policy)
     yield from _unused(knowledge)
@@ -74,7 +74,7 @@ def _identifiers(knowledge: Knowledge) -> Iterator[Remark]:
                 yield Remark(f"{plan.id}.{action.id}", "HTML in a text; cards show Markdown only")
 
 
-def _service(service: KnownService) -> Iterator[Remark]:
+def _service(service: KnownService, knowledge: Knowledge) -> Iterator[Remark]:
     if service.hook not in HOOKS:
         yield Remark(service.id, f"the hook {service.hook} is not one of the CDS Hooks Library")
     deciding = service.deciding
@@ -88,6 +88,9 @@ def _service(service: KnownService) -> Iterator[Remark]:
         place = f"{rule.plan.id}.{rule.id}"
         yield from _rule(rule, place, severities, sources)
         yield from _procedures(rule, place, set(knowhow.procedures))
+        for canonical in sorted({offered.definition for offered in rule.offers} - {rule.action.definition}):
+            if knowledge.definitions.activity(canonical) is None:
+                yield Remark(place, f"{canonical} is no ActivityDefinition of the content")
     for group in knowhow.groups:
         for alternative in group.alternatives:
             place = f"{group.plan.id}.{alternative.id}"

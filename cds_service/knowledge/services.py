@@ -102,6 +102,7 @@ def policy_expressions(knowhow: Knowhow) -> Iterator[Expression]:
         candidates += [situation.condition for situation in (*group.preconditions, *group.no_match)]
     for rule in knowhow.rules.rules:
         candidates += [rule.check, *(suggestion.condition for suggestion in rule.suggests)]
+        candidates += [offered.condition for offered in rule.offers]
         candidates += [rule.observation.value] if rule.observation else []
     yield from (expression for expression in candidates if expression is not None)
 

@@ -84,7 +84,9 @@ class GroupProposals:
             plan=rule.plan.canonical,
             action=template.id,
             content=(self.judgement.record.subject or "", *(f"{f.rule.id}={f.met}" for f in speaking)),
-            suggestions=tuple(defined_orders(speaking, self.offers, self.apply_activity, self.creation)),
+            suggestions=tuple(
+                defined_orders(speaking, self.judgement.logic, self.offers, self.apply_activity, self.creation)
+            ),
             override_reasons=policy.override_reasons,
         )
 

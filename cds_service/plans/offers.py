@@ -9,8 +9,9 @@ from typing import Any
 from cds_service.errors import CdsError
 from cds_service.plans.activities import Subjects
 from cds_service.plans.apply import Activity
+from cds_service.plans.logic import Logic
 from cds_service.plans.orders import OrderCodes
-from cds_service.plans.rules import Finding
+from cds_service.plans.rules import Finding, OfferedOrder
 from cds_service.proposals.proposals import ProposedSuggestion
 
 ApplyActivity = Callable[[Activity], Mapping[str, Any]]
@@ -26,6 +27,7 @@ class Site:
 
     consulted: str  # the mechanism that rated an order
     question_url: Callable[[str], str | None] = _nowhere  # id of a Questionnaire -> its address
+    question_context: Callable[[str], str | None] = _nowhere  # set: the address is launched by SMART, with this context
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Subject:
 
 def defined_orders(
     findings: Sequence[Finding],
+    logic: Logic | None,
     offers: Offers,
     apply_activity: ApplyActivity,
     creation: Callable[[Mapping[str, Any], str], ProposedSuggestion],
@@ -57,13 +60,18 @@ def defined_orders(
     """Buttons for the orders that the definitions of rules and checks describe, each once."""
     found: dict[str, ProposedSuggestion] = {}
     for finding in findings:
-        canonical = finding.rule.action.definition
-        activity = offers.find_activity(canonical) if canonical and canonical not in found else None
-        if canonical and activity is not None:
+        for offered in finding.rule.offers:
+            activity = offers.find_activity(offered.definition) if offered.definition not in found else None
+            if activity is None or not _is_wanted(offered, logic):
+                continue
             try:
                 request = apply_activity(activity)
             except CdsError:
                 continue
             name = str(activity.written.get("title") or finding.rule.title)
-            found[canonical] = creation(request, name)
+            found[offered.definition] = creation(request, name)
     return list(found.values())
+
+
+def _is_wanted(offered: OfferedOrder, logic: Logic | None) -> bool:
+    return offered.condition is None or (logic is not None and logic.truth(offered.condition) is True)

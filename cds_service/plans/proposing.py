@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cds_service.errors import CdsError
-from cds_service.plans.deciding import ASK, OrderJudgement
+from cds_service.plans.alternatives import Sketch, suggested_next
+from cds_service.plans.deciding import ASK, Judgement, OrderJudgement
 from cds_service.plans.extensions import listed
 from cds_service.plans.filing import filed_observation
 from cds_service.plans.knowhow import Knowhow
+from cds_service.plans.logic import Logic
 from cds_service.plans.marking import criterion_of
 from cds_service.plans.offers import ApplyActivity, Offers, Subject, defined_orders
 from cds_service.plans.order_words import Entries, OrderWords
@@ -27,6 +29,7 @@ from cds_service.proposals.proposals import (
     ProposedLink,
     ProposedSuggestion,
 )
+from cds_service.proposals.ratings import OrderedProcedure
 from cds_service.proposals.sources import Citation
 from cds_service.values.formatting import to_text
 
@@ -179,9 +182,11 @@ class OrderProposals:
         found: list[ProposedLink] = []
         if "answer" in template.suggestions:
             asked = [fact for fact in self.asked(template) if fact in self.words.questions.questions]
-            url = self.offers.site.question_url(self.words.questions.identifier(asked)) if asked else None
+            site, identifier = self.offers.site, self.words.questions.identifier(asked)
+            url = site.question_url(identifier) if asked else None
+            context = site.question_context(identifier) if url else None
             label = str(self.knowhow.policy.words.get("answer-link") or "Answer the open questions")
-            found += [ProposedLink(label, url)] if url else []
+            found += [ProposedLink(label, url, context is not None, context)] if url else []
         sources = self.knowhow.policy.sources
         names = dict.fromkeys(citation.source for citation in self.citations(template))
         known = [sources[name] for name in names if name in sources]
@@ -194,7 +199,9 @@ class OrderProposals:
             if kind == "replace":
                 found += self.replacements()
             elif kind == "create":
-                found += self.creations()
+                found += self.creations(template)
+            elif kind == "file":
+                found += self.filed()
             elif kind == "answer":
                 found += self.answers(self.asked(template))
         return found
@@ -241,19 +248,39 @@ class OrderProposals:
         marks = self.knowhow.policy.marks
         return marks is not None and (marks.covers is None or self.knowhow.procedures.has(procedure, *marks.covers))
 
-    def creations(self) -> list[ProposedSuggestion]:
-        """Orders to add: what rules suggest next, and what the definitions of rules and checks describe."""
-        found = []
-        for procedure in self.judged.record.suggested_next:
-            activity = self.offers.activities.get(procedure)
-            name = self.knowhow.procedures.name(procedure)
-            template = self.apply_activity(activity) if activity is not None else self.plain_order(procedure, name)
-            found.append(self.creation(template, name))
-        judgement = self.judged.worst
-        asking = [f for f in judgement.findings if f.outcome.needs and f.rule.unknown == "ask"]
-        unmet = [f for f in judgement.checks if f.met is not True]
-        found += defined_orders([*judgement.fired, *asking, *unmet], self.offers, self.apply_activity, self.creation)
-        return [*found, *self.filed()]
+    def creations(self, template: CardTemplate) -> list[ProposedSuggestion]:
+        """Orders to add: what the rules that this card is about suggest, and what their definitions describe."""
+        suggested: list[str] = []
+        defined: list[ProposedSuggestion] = []
+        for judgement in self.judged.judgements:
+            behind = tuple(finding for finding in judgement.findings if self.is_about(template, finding))
+            if judgement.logic is None or not behind:
+                continue
+            fired = tuple(finding for finding in behind if finding.fires)
+            suggested += suggested_next(_sketch(judgement, fired, judgement.logic, self.knowhow))
+            defined += defined_orders(behind, judgement.logic, self.offers, self.apply_activity, self.creation)
+        return [*map(self.next_order, dict.fromkeys(suggested)), *defined]
+
+    def is_about(self, template: CardTemplate, finding: Finding) -> bool:
+        """Whether a card speaks of a rule; those that no other card offers orders for belong to the rating."""
+        if template.about == "rules":
+            return finding.fires and finding.rule.severity in template.severity
+        if template.about == "safety-questions":
+            return bool(finding.outcome.needs) and finding.rule.unknown == "ask"
+        return finding.fires and finding.rule.severity not in self.severities_with_orders()
+
+    def severities_with_orders(self) -> frozenset[str]:
+        """The severities that have a card of their own with buttons for orders."""
+        cards = (card for card in self.knowhow.policy.cards if not card.hooks or self.hook in card.hooks)
+        offering = (card for card in cards if card.about == "rules" and "create" in card.suggestions)
+        return frozenset(severity for card in offering for severity in card.severity)
+
+    def next_order(self, procedure: str) -> ProposedSuggestion:
+        """A button for a procedure that a rule suggests."""
+        activity = self.offers.activities.get(procedure)
+        name = self.knowhow.procedures.name(procedure)
+        template = self.apply_activity(activity) if activity is not None else self.plain_order(procedure, name)
+        return self.creation(template, name)
 
     def filed(self) -> list[ProposedSuggestion]:
         """Values that were worked out and that somebody may want on record."""
@@ -348,6 +375,13 @@ class OrderProposals:
         if finding.rule.emergency:
             return "critical"
         return self.knowhow.policy.severity(finding.rule.severity).indicator
+
+
+def _sketch(judgement: Judgement, fired: tuple[Finding, ...], logic: Logic, knowhow: Knowhow) -> Sketch:
+    """The judgement as if only some of its rules had fired."""
+    ordered = judgement.ordered or OrderedProcedure(None, None)
+    status, selection = judgement.record.status, judgement.selection
+    return Sketch(ordered, knowhow, logic, judgement.findings, fired, status, selection)
 
 
 def _each_button_once(found: list[Proposal]) -> tuple[Proposal, ...]:

@@ -27,6 +27,14 @@ class SuggestedProcedure:
 
 
 @dataclass(frozen=True, slots=True)
+class OfferedOrder:
+    """The definition of an order that a rule or check offers, perhaps only under a condition."""
+
+    definition: str  # canonical of an ActivityDefinition
+    condition: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
 class FiledObservation:
     """A value that can be filed as an Observation."""
 
@@ -55,6 +63,7 @@ class Rule:
     unknown_says: str
     suggests: tuple[SuggestedProcedure, ...]
     suggests_avoiding: bool
+    offers: tuple[OfferedOrder, ...]
     what_now: str
     sources: tuple[Citation, ...]
     source_severity: tuple[str, ...]  # `X: words`, where a source grades it otherwise
@@ -138,6 +147,7 @@ class _Reader:
             unknown_says=str(settings.get("unknown-says") or ""),
             suggests=tuple(self.suggested(entry) for entry in listed(settings.get("suggests"))),
             suggests_avoiding=settings.get("suggests-avoiding") is True,
+            offers=tuple(self.offered(action)),
             what_now=str(settings.get("what-now") or ""),
             sources=citations_of(action.written),
             source_severity=tuple(str(text) for text in listed(settings.get("source-severity"))),
@@ -160,6 +170,14 @@ class _Reader:
             condition = define_named(entry.get("if"), self.plan.library, self.has_definition)
             return SuggestedProcedure(str(entry.get("procedure")), condition)
         return SuggestedProcedure(str(entry), None)
+
+    def offered(self, action: Action) -> Iterable[OfferedOrder]:
+        if action.definition:
+            yield OfferedOrder(action.definition, None)
+        for entry in listed(action.settings.get("offers")):
+            written = entry if isinstance(entry, Mapping) else {"definition": entry}
+            condition = define_named(written.get("if"), self.plan.library, self.has_definition)
+            yield OfferedOrder(str(written.get("definition")), condition)
 
     def observation(self, written: Any) -> FiledObservation | None:
         if not isinstance(written, Mapping):

@@ -55,7 +55,7 @@ cds:
       about: rating
       summary: ["{Procedure} is {rating}.", "{Procedure}: {no-scenario}."]
       detail: "- {hint}"
-      suggestions: [create]
+      suggestions: [create, file]
     - {id: question, about: questions, summary: ["{Procedure}: {questions}", "{Procedure}: open."]}
     - {id: rules, about: rules, severity: [never], summary: ["{Procedure}: {worst}"], detail: "- {never}"}
 action:
