@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from flask import Blueprint, Flask
 
@@ -43,6 +43,7 @@ from cds_service.memory.decisions import DecisionStore, Kept
 from cds_service.memory.feedback import FeedbackStore
 from cds_service.memory.forms import FormStore
 from cds_service.memory.migrations import migrate
+from cds_service.memory.sayings import Sayings
 from cds_service.memory.tokens import UsedTokens
 from cds_service.patient_data.fhir_server import Bounds
 from cds_service.patient_data.gather import gather
@@ -53,7 +54,7 @@ from cds_service.replay.recording import Recorder
 from cds_service.settings import Settings, default_content
 from cds_service.workbench.bench import Bench, Latency
 from cds_service.workbench.form_links import FormLinks
-from cds_service.workbench.form_pages import form_pages
+from cds_service.workbench.form_pages import Ehrs, form_pages
 from cds_service.workbench.forms import Forms
 from cds_service.workbench.frame import About
 from cds_service.workbench.pages import Door, workbench
@@ -64,7 +65,12 @@ if TYPE_CHECKING:
     from cds_service.terminology.terminology import Fetch
 
 
-Decide = Callable[[HookRequest, KnownService], Decision]
+class Decide(Protocol):
+    """Decides a call; advice whose key was said already is not repeated."""
+
+    def __call__(
+        self, request: HookRequest, service: KnownService, already_said: frozenset[str] = frozenset(), /
+    ) -> Decision: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +135,30 @@ def offers_of(knowledge: Knowledge, settings: Settings, decide: Decide | None = 
     limits = Limits(size=settings.max_body_bytes)
     decided_by = decide or decider_of(knowledge, settings, None)
 
+    answered_by = decided_by if settings.repeat_advice else _saying_once(decided_by)
+
     def offer(service: KnownService, listed: Service) -> Offer:
         parser = RequestParser(service.hook, knowledge.resource_type, limits)
-        return Offer(listed, parser, lambda request: decided_by(request, service))
+        return Offer(listed, parser, lambda request: answered_by(request, service))
 
     return {each.id: offer(each, each.offer) for each in knowledge.services.values() if each.offer is not None}
 
 
 def _with_answers(decide: Decide, forms: Forms) -> Decide:
-    return lambda request, service: decide(forms.with_answers(request), service)
+    return lambda request, service, said=frozenset(): decide(forms.with_answers(request), service, said)
+
+
+def _saying_once(decide: Decide) -> Decide:
+    """Nothing is said twice between the hooks of one chain; records and ratings are as ever."""
+    sayings = Sayings()
+
+    def decide_once(request: HookRequest, service: KnownService, said: frozenset[str] = frozenset(), /) -> Decision:
+        chain = (request.client.name, request.hook_instance, request.context.patient_id)
+        decision = decide(request, service, said | sayings.by_others(chain, service.id))
+        sayings.note(chain, service.id, decision.said)
+        return decision
+
+    return decide_once
 
 
 def decider_of(knowledge: Knowledge, settings: Settings, forms: Forms | None) -> Decide:
@@ -149,12 +170,11 @@ def decider_of(knowledge: Knowledge, settings: Settings, forms: Forms | None) ->
     # threads would stand in each other's way and the small things (feedback, health) behind them all.
     turn = threading.Lock()
 
-    def decide(request: HookRequest, service: KnownService) -> Decision:
+    def decide(request: HookRequest, service: KnownService, said: frozenset[str] = frozenset(), /) -> Decision:
         facts = gather(request, service.needs, sources, knowledge.reading)
-        links = forms.links.links_of(request.call_id, request.received) if forms is not None else None
-        manner = replace(plain, site=Site(consulted, links)) if links is not None else plain
+        manner = plain if forms is None else replace(plain, site=forms.site(consulted, request))
         with turn:
-            return decide_on(request, service, knowledge, facts, manner)
+            return decide_on(request, service, knowledge, facts, manner, said)
 
     return decide
 
@@ -165,7 +185,8 @@ def forms_of(settings: Settings) -> Forms | None:
         return None
     secret = settings.form_secret.encode() if settings.form_secret else secrets.token_bytes(32)
     database = open_database(settings.database_url, durable=False)  # connected at first use, in the worker
-    return Forms(FormLinks(secret, settings.own_url, settings.form_minutes * 60), FormStore(database, secret))
+    links = FormLinks(secret, settings.own_url, settings.form_minutes * 60)
+    return Forms(links, FormStore(database, secret), settings.smart_client is not None)
 
 
 def pages_for_people(
@@ -189,7 +210,7 @@ def pages_for_people(
     )
     found = [workbench(bench, about, Door(settings.workbench_token))] if settings.shows_workbench else []
     if forms is not None:
-        found.append(form_pages(bench, about, forms, settings.ehr_origins))
+        found.append(form_pages(bench, about, forms, Ehrs(settings.ehr_origins, settings.smart_client)))
     return found
 
 

@@ -210,6 +210,9 @@ class Settings:
         "Secret that seals links to forms; the same on all machines. Unset: a new one at every start.",
         secret=True,
     )
+    smart_client: str | None = _setting(
+        None, _text, "Client id of the form as a SMART app at EHRs; set, question cards launch it (SMART App Launch)."
+    )
     ehr_origins: tuple[str, ...] = _setting(
         (), _list, "Origins of EHRs that may show the form in a frame and are told the answers (SMART web messaging)."
     )
@@ -228,6 +231,9 @@ class Settings:
         "sqlite:///cds-service.sqlite",
         _database,
         "Where decisions and feedback are kept: sqlite:///path or postgresql://….",
+    )
+    repeat_advice: bool = _setting(
+        False, _switch, "Whether advice is repeated between hooks of one hookInstance, for benches that use only one."
     )
     store_decisions: bool = _setting(True, _switch, "Whether decisions are kept; feedback always is.")
     store_identifiers: bool = _setting(

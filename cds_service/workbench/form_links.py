@@ -53,15 +53,29 @@ class FormLinks:
 
     def links_of(self, call_id: str, received: datetime | None) -> Callable[[str], str | None]:
         """For one call: the address of the form that asks a Questionnaire."""
-        expires = int(received.timestamp() if received is not None else self.clock()) + self.seconds
+        handle_of = self.handles_of(call_id, received)
 
         def link(questionnaire: str) -> str | None:
-            if not _is_uuid(call_id):
-                return None  # a call that did not come through the gate: nothing could be found again
-            handle = Handle(call_id, questionnaire, expires)
-            return f"{self.base_url}{PATH}{self.text_of(handle)}"
+            handle = handle_of(questionnaire)
+            return f"{self.base_url}{PATH}{handle}" if handle else None
 
         return link
+
+    def handles_of(self, call_id: str, received: datetime | None) -> Callable[[str], str | None]:
+        """For one call: the handle of the form that asks a Questionnaire."""
+        expires = int(received.timestamp() if received is not None else self.clock()) + self.seconds
+
+        def handle(questionnaire: str) -> str | None:
+            if not _is_uuid(call_id):
+                return None  # a call that did not come through the gate: nothing could be found again
+            return self.text_of(Handle(call_id, questionnaire, expires))
+
+        return handle
+
+    @property
+    def launch_url(self) -> str:
+        """Where an EHR launches the form as a SMART app."""
+        return f"{self.base_url}{PATH}launch"
 
     def text_of(self, handle: Handle) -> str:
         """The handle as it stands in an address."""

@@ -121,8 +121,17 @@ def _request_of(kept: KeptCall, bench: Bench) -> dict[str, Any]:
     return {**request, "extension": moved}
 
 
-def form_pages(bench: Bench, about: About, forms: Forms, origins: tuple[str, ...]) -> Blueprint:
+@dataclass(frozen=True, slots=True)
+class Ehrs:
+    """The EHRs that a site knows: their origins, and the client id under which they launch the form."""
+
+    origins: tuple[str, ...] = ()
+    client: str | None = None
+
+
+def form_pages(bench: Bench, about: About, forms: Forms, ehrs: Ehrs) -> Blueprint:
     """The form, and what becomes of its answers."""
+    origins = ehrs.origins
     blueprint = Blueprint(
         "form", __name__, template_folder="templates", static_folder="static", static_url_path=f"{PATH}static"
     )
@@ -132,6 +141,12 @@ def form_pages(bench: Bench, about: About, forms: Forms, origins: tuple[str, ...
 
     def opened(text: str) -> Form:
         return Form(bench, forms.links.open(text), forms.store)
+
+    @blueprint.get(f"{PATH}launch")
+    def launch() -> ResponseReturnValue:
+        return flask.render_template(
+            "launch.html", client=ehrs.client, origins=origins, redirect=forms.links.launch_url, form=PATH
+        )
 
     @blueprint.get(f"{PATH}<handle>")
     def form(handle: str) -> ResponseReturnValue:

@@ -10,6 +10,7 @@ from cds_service.hooks.rendering import encode_json
 from cds_service.hooks.requests import HookRequest
 from cds_service.memory.database import MemoryUnavailable
 from cds_service.memory.forms import FormStore, KeptCall, Whom
+from cds_service.plans.offers import Site
 from cds_service.workbench.form_links import FormLinks
 
 _log = logging.getLogger(__name__)
@@ -21,6 +22,14 @@ class Forms:
 
     links: FormLinks
     store: FormStore
+    is_launched: bool = False  # as a SMART app of the EHR
+
+    def site(self, consulted: str, request: HookRequest) -> Site:
+        """What the installation says on the cards of a call."""
+        if not self.is_launched:
+            return Site(consulted, self.links.links_of(request.call_id, request.received))
+        handle_of = self.links.handles_of(request.call_id, request.received)
+        return Site(consulted, lambda _questionnaire: self.links.launch_url, handle_of)
 
     def remember(self, service: str, request: HookRequest, response: Response) -> None:
         """Keep a call whose cards lead to the form, for as long as the link opens."""

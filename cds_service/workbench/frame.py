@@ -9,7 +9,7 @@ import flask
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors {ancestors}"
+    "connect-src 'self'{connect}; form-action 'self'; base-uri 'none'; frame-ancestors {ancestors}"
 )
 
 
@@ -53,7 +53,9 @@ def frame_pages(blueprint: flask.Blueprint, about: About, pages: Sequence[Page],
     @blueprint.after_request
     def guard(response: flask.Response) -> flask.Response:
         framing = " ".join(ancestors) if ancestors else "'none'"
-        response.headers["Content-Security-Policy"] = POLICY.format(ancestors=framing)
+        is_launch = flask.request.endpoint == f"{blueprint.name}.launch"
+        connect = "".join(f" {origin}" for origin in ancestors) if is_launch else ""
+        response.headers["Content-Security-Policy"] = POLICY.format(ancestors=framing, connect=connect)
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "no-referrer"
         if not ancestors:  # an EHR that opened the page is told by it, and must be reachable

@@ -20,6 +20,7 @@ from cds_service.settings import Settings
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
+EHR = "https://ehr.example"
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -75,7 +76,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     settings = Settings(
-        port=port, workers=1, database_url=f"sqlite:///{database}", allow_as_of=True, ehr_origins=(url,),
+        port=port, workers=1, database_url=f"sqlite:///{database}", allow_as_of=True, ehr_origins=(url, EHR),
         log_level="error",
     )  # fmt: skip
     prepared = prepare(settings)

@@ -6,10 +6,13 @@ import base64
 import sqlite3
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from cds_service.hooks.contexts import Context
+from cds_service.hooks.requests import HookRequest
 from cds_service.memory.database import SqliteDatabase
 from cds_service.memory.forms import FormStore, KeptCall, Whom
 from cds_service.memory.migrations import migrate
@@ -95,6 +98,17 @@ def test_only_origins_of_the_site_may_frame_the_form(site: Site) -> None:
     policy = site.client().get(link.removeprefix(site.url)).headers["Content-Security-Policy"]
     assert f"frame-ancestors {site.url}" in policy
     assert "frame-ancestors 'none'" in site.client().get("/").headers["Content-Security-Policy"]
+
+
+def test_where_the_form_is_a_smart_app_its_handle_is_the_context_of_the_launch(site: Site) -> None:
+    forms = replace(site.prepared.forms, is_launched=True) if site.prepared.forms else None
+    assert forms is not None
+    request = HookRequest("order-sign", "i", Context("p"), datetime(2025, 1, 1, tzinfo=UTC), CALL)
+    told = forms.site("us", request)
+    assert told.question_url("ask-abc") == f"{site.url}/form/launch"
+    handle = told.question_context("ask-abc")
+    assert handle is not None
+    assert forms.links.open(handle).questionnaire == "ask-abc"
 
 
 LINKS = FormLinks(b"k" * 32, "https://cds.example", 60, clock=lambda: 1000.0)
