@@ -15,6 +15,7 @@ from cds_service.proposals.proposals import Proposal, ProposedAction
 _SERIOUSNESS = {"critical": 0, "warning": 1, "info": 2}
 _CONCERN_FIRST = {"rules": 0, "questions": 1, "rating": 2}
 KEY_EXTENSION = "decision-key"
+_NO_WORDS = "Advice that could not be shown in full"  # the words of a card are content; that they fail must not hide it
 
 
 def compose_cards(
@@ -37,8 +38,7 @@ def compose_cards(
         except InvalidCard:
             # Content that no card may carry (an address that is none, say): the advice is given without its trimmings.
             card = _plain(proposal, key, uuid, namespace)
-        if card is not None:
-            cards.append(card)
+        cards.append(card)
     return tuple(cards)
 
 
@@ -52,14 +52,12 @@ def _rank(proposal: Proposal) -> tuple[int, int]:
     return (_SERIOUSNESS.get(proposal.indicator, 2), _CONCERN_FIRST.get(proposal.template.about, 3))
 
 
-def _compose(proposal: Proposal, key: str, uuid: str, namespace: str, language: str | None) -> Card | None:
+def _compose(proposal: Proposal, key: str, uuid: str, namespace: str, language: str | None) -> Card:
     template = proposal.template
     translated = template.translations.get(language or "", {})
     forms = translated.get("summary")
     summary_forms = (forms,) if isinstance(forms, str) else tuple(forms) if forms else template.summary
-    summary = fill_summary(summary_forms, proposal.values)
-    if not summary:
-        return None
+    summary = fill_summary(summary_forms, proposal.values) or _NO_WORDS
     topic = _coding(proposal.topic)
     return Card(
         uuid=uuid,
@@ -90,7 +88,7 @@ def _compose(proposal: Proposal, key: str, uuid: str, namespace: str, language: 
 
 def _plain(proposal: Proposal, key: str, uuid: str, namespace: str) -> Card:
     bare = replace(proposal, source_url=None, topic={}, suggestions=(), links=(), override_reasons=())
-    summary = fill_summary(proposal.template.summary, proposal.values) or "Advice that could not be shown in full"
+    summary = fill_summary(proposal.template.summary, proposal.values) or _NO_WORDS
     return Card(
         uuid=uuid,
         summary=summary,

@@ -67,7 +67,7 @@ class OrderWords(Mapping[str, Entries]):
         """The ordered procedure."""
         if self.record.procedure:
             return self.knowhow.procedures.name(self.record.procedure)
-        return order_text(self.order)
+        return order_text(self.order) or self.said("this-order", "this order")
 
     @property
     def selection(self) -> Selection | None:
@@ -230,7 +230,7 @@ def _of_primary(part: Callable[[Alternative], str]) -> Part:
 
 
 _PARTS: Mapping[str, Part] = {
-    "order": lambda w: [order_text(w.order) or w.name],
+    "order": lambda w: [order_text(w.order) or w.name[:1].upper() + w.name[1:]],
     "procedure": lambda w: [w.name],
     "Procedure": lambda w: [w.name[:1].upper() + w.name[1:]],
     "candidates": lambda w: w.names(w.record.candidates),
