@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from cds_service.plans.knowhow import Knowhow
@@ -58,7 +59,15 @@ def alternatives_to(sketch: Sketch, primary: Alternative) -> tuple[str, ...]:
     return ()
 
 
-def _is_excluded(procedure: str, severities: set[str], knowhow: Knowhow, logic: Logic) -> bool:
+def shown(procedures: Sequence[str], knowhow: Knowhow, logic: Logic | None) -> tuple[str, ...]:
+    """Those alternatives that a card may name: nobody is led from one hazard, or from none, into another."""
+    severities = knowhow.policy.alternatives.not_shown_by
+    if logic is None or not severities:
+        return tuple(procedures)
+    return tuple(code for code in procedures if not _is_excluded(code, severities, knowhow, logic))
+
+
+def _is_excluded(procedure: str, severities: Set[str], knowhow: Knowhow, logic: Logic) -> bool:
     return any(rule.severity in severities and holds(rule, logic) for rule in knowhow.rules.about(procedure))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from cds_service.errors import CdsError
+from cds_service.plans.alternatives import shown
 from cds_service.plans.deciding import Judgement, OrderJudgement
 from cds_service.plans.expressions import Define
 from cds_service.plans.knowhow import Knowhow
@@ -68,6 +69,11 @@ class OrderWords(Mapping[str, Entries]):
         if self.record.procedure:
             return self.knowhow.procedures.name(self.record.procedure)
         return order_text(self.order) or self.said("this-order", "this order")
+
+    @property
+    def alternatives(self) -> Sequence[str]:
+        """The alternatives that a card may name."""
+        return shown(self.record.alternatives, self.knowhow, self.worst.logic)
 
     @property
     def selection(self) -> Selection | None:
@@ -134,7 +140,7 @@ class OrderWords(Mapping[str, Entries]):
             return [rule.titled(self.language) for rule in sorted(rules, key=lambda rule: not rule.emergency)]
         return [
             finding_words(finding, self.knowhow, levels, self.language)
-            for finding, levels in self.fired()
+            for finding, levels in sorted(self.fired(), key=lambda fired: not fired[0].rule.emergency)
             if finding.rule.severity == name
         ]
 
@@ -251,8 +257,8 @@ _PARTS: Mapping[str, Part] = {
     "safety-asked": lambda w: (w.short(f) for f in w.record.safety_ask if f not in w.record.must_ask),
     "open-notes": lambda w: (w.question(fact) for fact in w.record.notes_unknown),
     "target-question": lambda w: [w.said(f"target-{w.worst.target_reason}")] if w.worst.target_reason else (),
-    "alternatives": lambda w: w.names(w.record.alternatives),
-    "best-alternative": lambda w: w.names(w.record.alternatives[:1]),
+    "alternatives": lambda w: w.names(w.alternatives),
+    "best-alternative": lambda w: w.names(w.alternatives[:1]),
     "suggested": lambda w: w.names(w.record.suggested_next),
     "failed-parts": lambda w: w.record.failures,
     "facts": _decisive,

@@ -54,6 +54,7 @@ class AlternativesPolicy:
     satisfied_by: str
     offer: tuple[str, ...]
     excluded_by: str  # a severity
+    not_shown_by: frozenset[str] = frozenset()  # severities of rules that keep them off the card, not off the record
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +175,7 @@ def read_policy(plan: Plan, has_definition: HasDefinition) -> Policy:
             satisfied_by=str(alternatives.get("satisfied-by") or ""),
             offer=tuple(str(code) for code in listed(alternatives.get("offer"))),
             excluded_by=str(alternatives.get("excluded-by") or ""),
+            not_shown_by=frozenset(str(code) for code in listed(alternatives.get("not-shown-by"))),
         ),
         sources={
             str(entry["id"]): SourceName(str(entry["id"]), str(entry.get("label") or entry["id"]), entry.get("url"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cds_service.errors import CdsError
-from cds_service.plans.alternatives import Sketch, suggested_next
+from cds_service.plans.alternatives import Sketch, shown, suggested_next
 from cds_service.plans.deciding import ASK, Judgement, OrderJudgement
 from cds_service.plans.extensions import listed
 from cds_service.plans.filing import filed_observation
@@ -216,18 +216,18 @@ class OrderProposals:
 
     def replacements(self) -> list[ProposedSuggestion]:
         """The order replaced by one that is rated better, with its rating."""
-        record, policy = self.judged.record, self.knowhow.policy
-        if self.draft is None or not self.draft.get("id"):
+        draft = self.draft
+        if draft is None or not draft.get("id"):
             return []
-        found = []
-        for number, procedure in enumerate(record.alternatives[:_MOST_REPLACEMENTS]):
-            name = self.knowhow.procedures.name(procedure)
-            order = replaced(self.draft, procedure, name, policy.procedures, self.offers.codes)
-            order = dict(self.rated(order, procedure))
-            words = str(policy.words.get("replace") or "Order {name} instead").replace("{name}", name)
-            action = ProposedAction("update", words, order)
-            found.append(ProposedSuggestion(words, (action,), "replace", recommended=number == 0))
-        return found
+        offered = shown(self.judged.record.alternatives, self.knowhow, self.judged.worst.logic)[:_MOST_REPLACEMENTS]
+        return [self.replacement(draft, procedure, number == 0) for number, procedure in enumerate(offered)]
+
+    def replacement(self, draft: Mapping[str, Any], procedure: str, recommended: bool) -> ProposedSuggestion:
+        """A button that turns the order into one for another procedure."""
+        policy, name = self.knowhow.policy, self.knowhow.procedures.name(procedure)
+        order = dict(self.rated(replaced(draft, procedure, name, policy.procedures, self.offers.codes), procedure))
+        words = str(policy.words.get("replace") or "Order {name} instead").replace("{name}", name)
+        return ProposedSuggestion(words, (ProposedAction("update", words, order),), "replace", recommended=recommended)
 
     def rated(self, order: Mapping[str, Any], procedure: str) -> Mapping[str, Any]:
         """The replacement with the rating that it would get itself."""
@@ -250,16 +250,18 @@ class OrderProposals:
 
     def creations(self, template: CardTemplate) -> list[ProposedSuggestion]:
         """Orders to add: what the rules that this card is about suggest, and what their definitions describe."""
-        suggested: list[str] = []
+        suggested: dict[str, bool] = {}
         defined: list[ProposedSuggestion] = []
         for judgement in self.judged.judgements:
             behind = tuple(finding for finding in judgement.findings if self.is_about(template, finding))
             if judgement.logic is None or not behind:
                 continue
             fired = tuple(finding for finding in behind if finding.fires)
-            suggested += suggested_next(_sketch(judgement, fired, judgement.logic, self.knowhow))
+            avoiding = bool(fired) and all(finding.rule.suggests_avoiding for finding in fired)
+            for procedure in suggested_next(_sketch(judgement, fired, judgement.logic, self.knowhow)):
+                suggested.setdefault(procedure, avoiding)
             defined += defined_orders(behind, judgement.logic, self.offers, self.apply_activity, self.creation)
-        return [*map(self.next_order, dict.fromkeys(suggested)), *defined]
+        return [*(self.next_order(procedure, instead) for procedure, instead in suggested.items()), *defined]
 
     def is_about(self, template: CardTemplate, finding: Finding) -> bool:
         """Whether a card speaks of a rule; those that no other card offers orders for belong to the rating."""
@@ -275,8 +277,10 @@ class OrderProposals:
         offering = (card for card in cards if card.about == "rules" and "create" in card.suggestions)
         return frozenset(severity for card in offering for severity in card.severity)
 
-    def next_order(self, procedure: str) -> ProposedSuggestion:
-        """A button for a procedure that a rule suggests."""
+    def next_order(self, procedure: str, instead: bool) -> ProposedSuggestion:
+        """A button for a procedure that a rule suggests: beside the order, or instead of it."""
+        if instead and self.draft is not None and self.draft.get("id"):
+            return self.replacement(self.draft, procedure, recommended=True)
         activity = self.offers.activities.get(procedure)
         name = self.knowhow.procedures.name(procedure)
         template = self.apply_activity(activity) if activity is not None else self.plain_order(procedure, name)
