@@ -233,7 +233,7 @@ class Settings:
         "Where decisions and feedback are kept: sqlite:///path or postgresql://….",
     )
     repeat_advice: bool = _setting(
-        False, _switch, "Whether advice is repeated between hooks of one hookInstance, for benches that use only one."
+        True, _switch, "Whether a hook repeats what another hook of the same hookInstance has said; off keeps it short."
     )
     store_decisions: bool = _setting(True, _switch, "Whether decisions are kept; feedback always is.")
     store_identifiers: bool = _setting(

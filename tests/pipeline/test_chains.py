@@ -1,0 +1,38 @@
+"""Hooks of one chain: what order-select has said, order-sign does not repeat, unless a site wants it."""
+
+from __future__ import annotations
+
+from cds_service.app import offers_of
+from cds_service.hooks.rendering import response_json
+from cds_service.settings import Settings
+from tests.pipeline.calls import content, facts, order, records, request
+
+CHART = facts(fracture_identified=True, symptomatic=True, fracture_new=True, osteoporotic_fracture=True)
+ORDERS = [order("mri-spine-wo", "L1")]
+
+
+def _chain(settings: Settings) -> tuple[dict[str, object], dict[str, object]]:
+    offers = offers_of(content(), settings)
+    answers = []
+    for hook in ("order-select", "order-sign"):
+        service = content().service_for(hook)
+        assert service is not None
+        answers.append(response_json(offers[service.id].decide(request(hook, CHART, ORDERS)).response))
+    return answers[0], answers[1]
+
+
+def _keys(answer: dict[str, object]) -> set[str]:
+    cards = answer["cards"]
+    assert isinstance(cards, list)
+    return {card["extension"]["example.cds-service.decision-key"] for card in cards}
+
+
+def test_advice_is_given_once_and_the_record_always() -> None:
+    repeated = _chain(Settings())
+    assert _keys(repeated[0]) & _keys(repeated[1])
+    once = _chain(Settings(repeat_advice=False))
+    assert once[0]["cards"]
+    assert not _keys(once[0]) & _keys(once[1])
+    assert _keys(once[1]) == _keys(repeated[1]) - _keys(repeated[0])
+    assert records(once[1]) == records(repeated[1])
+    assert once[1].get("systemActions", []) == repeated[1].get("systemActions", [])
