@@ -67,7 +67,7 @@ class Evaluation:
             return None
         if base is None:
             return blanks.memory(self.facts, self._overrides) if hasattr(self.facts, "found_at") else None
-        return blanks.without(base._blank[:], self._overrides) if base._blank is not None else None
+        return blanks.without(base._blank, self._overrides) if base._blank is not None else None
 
     def value(self, library: str, name: str) -> Any:
         """The value of a definition, as plain values; raises an EvaluationError when the logic failed."""

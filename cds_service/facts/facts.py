@@ -21,6 +21,7 @@ from cds_service.facts.derived import (
 )
 from cds_service.facts.groups import CodeGroups, Membership
 from cds_service.facts.origins import Batch, Origin
+from cds_service.facts.sites import Sites
 from cds_service.facts.versions import latest_versions
 from cds_service.fhir.limits import Limits
 from cds_service.fhir.references import parse_reference
@@ -173,19 +174,23 @@ class Facts:
             found = index.by_group.setdefault(id(membership), _NOTHING)
         return found
 
-    def found_at(self, type_name: str, code_path: str | None, memberships: Sequence[Membership]) -> list[int]:
-        """Which of these groups a retrieve finds something in, by identity; for a whole type, zero if there is any."""
-        if not (type_name in self._by_type or type_name in self._context_types or self._texts is not None):
-            return _NO_GROUPS
-        if code_path is None:
-            return _WHOLE_TYPE if self._of_type(type_name) else _NO_GROUPS
-        index = self._indexes.get((type_name, code_path)) or self._make_index(type_name, code_path)
-        if not index.by_code:
-            return _NO_GROUPS
-        self._groups.learn_all(memberships)
-        if index.version != self._groups.version:
-            self._fill_groups(index)
-        return [group for group, found in index.by_group.items() if found]
+    def found_at(self, sites: Sites) -> int:
+        """Which of the groups that are looked for a retrieve finds something in, a bit for each."""
+        found = 0
+        for place in sites.places:
+            name = place.type_name
+            if name not in self._by_type and name not in self._context_types and self._texts is None:
+                continue
+            if place.code_path is None:
+                if self._of_type(name):
+                    found |= place.bit
+                continue
+            index = self._indexes.get((name, place.code_path)) or self._make_index(name, place.code_path)
+            of_code = place.of_code
+            for pair in index.by_code:
+                bits = of_code.get(pair)
+                found |= place.bits(pair) if bits is None else bits
+        return found
 
     def codes(self, type_name: str, code_path: str) -> Iterable[Pair]:
         """The distinct codes that the resources of a type have at a path."""
@@ -356,8 +361,6 @@ class Facts:
 
 
 _NOTHING: list[Struct] = []
-_NO_GROUPS: list[int] = []
-_WHOLE_TYPE = [0]
 
 
 def _enter(by_code: dict[Pair, list[Struct]], resource: Struct, pairs: Iterable[Pair]) -> None:

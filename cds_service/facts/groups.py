@@ -6,7 +6,6 @@ cost more than decoding the request; so every code is classified the first time 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
 
 _MOST = 50_000  # classified codes that are kept
@@ -21,11 +20,10 @@ class Membership(Protocol):
 class CodeGroups:
     """The groups that retrieves have asked for, and the codes classified by them; shared by all calls."""
 
-    __slots__ = ("_known", "_of_code", "_sets", "version")
+    __slots__ = ("_known", "_of_code", "version")
 
     def __init__(self) -> None:
         self._known: dict[int, Membership] = {}
-        self._sets: dict[int, Sequence[Membership]] = {}
         self._of_code: dict[tuple[str | None, str], tuple[int, tuple[int, ...]]] = {}
         self.version = 0
 
@@ -36,13 +34,6 @@ class CodeGroups:
         self._known[id(membership)] = membership  # keeps it alive, so that its id stays its own
         self.version += 1
         return True
-
-    def learn_all(self, memberships: Sequence[Membership]) -> None:
-        """Take groups into account from now on; the same sequence again costs nothing."""
-        if id(memberships) not in self._sets:
-            for membership in memberships:
-                self.learn(membership)
-            self._sets[id(memberships)] = memberships
 
     def of(self, system: str | None, code: str) -> tuple[int, ...]:
         """The identities of the known groups that a code is in."""
