@@ -7,7 +7,7 @@ from cds_service.hooks.rendering import response_json
 from cds_service.settings import Settings
 from tests.pipeline.calls import content, facts, order, records, request
 
-CHART = facts(fracture_identified=True, symptomatic=True, fracture_new=True, osteoporotic_fracture=True)
+CHART = facts(vcf_identified=True, vcf_new=True, malignancy_history=False)  # symptoms are asked for
 ORDERS = [order("mri-spine-wo", "L1")]
 
 
