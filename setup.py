@@ -1,4 +1,4 @@
-"""Puts the knowledge into the package: plandefinitions/ and terminology/ travel as cds_service/_content/."""
+"""Puts the knowledge into the package: plandefinitions/, terminology/ and docs/ travel as cds_service/_content/."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-CONTENT = ("plandefinitions", "terminology")
+CONTENT = ("plandefinitions", "terminology", "docs")
 
 
 class BuildWithContent(build_py):

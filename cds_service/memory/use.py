@@ -79,8 +79,14 @@ class Use:
         return sum(line.shown for line in self.cards)
 
 
-def use_of(database: Database, since: str, without_client: str) -> Use:
-    """The report over everything since a date (`2026-01-31`), leaving out one client (empty: none)."""
+def use_of(database: Database, since: str, without_client: str, plan: str = "", card: str = "") -> Use:
+    """The report over everything since a date (`2026-01-31`), leaving out one client (empty: none).
+
+    With a plan (its id) or a card, cards and answers are counted for that one only.
+    """
+
+    def is_meant(its_plan: str, its_card: str) -> bool:
+        return (not plan or plan_id(its_plan) == plan) and (not card or its_card == card)
 
     def read(session: Session) -> list[list[Row]]:
         counted = [session.execute(sql, (since, without_client)) for sql in (_DECIDED, _SHOWN, _TOLD)]
@@ -91,16 +97,18 @@ def use_of(database: Database, since: str, without_client: str) -> Use:
     lines: dict[tuple[str, str, str], CardLine] = {}
     for date, number in decided:
         days.setdefault(date, Day(date)).decisions += number
-    for service, plan, action, date, number in shown:
+    for service, canonical, action, date, number in shown:
+        if not is_meant(canonical, action):
+            continue
         days.setdefault(date, Day(date)).cards += number
-        key = (service, plan, action)
+        key = (service, canonical, action)
         lines.setdefault(key, CardLine(*key)).shown += number
     reasons: Counter[str] = Counter()
-    for service, plan, action, _card, outcome, date, code, display in _settled(told):
-        day, line = (
-            days.setdefault(date, Day(date)),
-            lines.setdefault((service, plan, action), CardLine(service, plan, action)),
-        )
+    for service, canonical, action, _card, outcome, date, code, display in _settled(told):
+        if not is_meant(canonical, action):
+            continue
+        day = days.setdefault(date, Day(date))
+        line = lines.setdefault((service, canonical, action), CardLine(service, canonical, action))
         if outcome == "accepted":
             day.accepted, line.accepted = day.accepted + 1, line.accepted + 1
             continue
@@ -123,6 +131,11 @@ def use_of(database: Database, since: str, without_client: str) -> Use:
         decisions=sum(day.decisions for day in days.values()),
         is_cut=len(records) >= MOST_DECISIONS,
     )
+
+
+def plan_id(canonical: str) -> str:
+    """The last part of a canonical, without its version."""
+    return canonical.partition("|")[0].rpartition("/")[2]
 
 
 def _settled(told: list[Row]) -> Iterable[Row]:

@@ -65,10 +65,12 @@ class Examples:
 
 def _cases_below(folder: Path) -> Iterable[Case]:
     plans = folder / "plandefinitions"
-    try:
-        yield from read_cases([plans if plans.is_dir() else folder])
-    except CdsError:
-        return  # `cds-service check` says what is wrong with a case file; here it is only missing
+    for file in sorted((plans if plans.is_dir() else folder).rglob("*.yaml")):
+        if "cases" in file.parts:
+            try:
+                yield from read_cases([file])
+            except CdsError:
+                continue  # `cds-service check` says what is wrong with a case file; here it is only missing
 
 
 def _rank(case: Case) -> tuple[bool, bool, int]:

@@ -17,8 +17,9 @@ from cds_service.plans.knowhow import Knowhow
 from cds_service.plans.logic import Logic
 from cds_service.plans.rules import Finding
 from cds_service.plans.scenarios import Alternative, Selection
-from cds_service.plans.wording import cite, order_text
+from cds_service.plans.wording import cite
 from cds_service.proposals.outcomes import State
+from cds_service.workbench.marks import order_words
 from cds_service.workbench.values import shown, truth_class
 
 _DEEPEST = 12
@@ -97,9 +98,10 @@ class _Explainer:
         knowhow = self.service.deciding.knowhow
         record, logic = judgement.record, judgement.logic or decision.trace.logic
         meaning = knowhow.policy.rating_meanings.get(record.rating or "")
-        name = order_text(judged.draft) or (knowhow.procedures.name(record.procedure) if record.procedure else "")
+        name = order_words(judged.draft, knowhow.procedures) if judged.draft else ""
         place = record.order or record.subject or "The patient"
-        title = " · ".join(part for part in (place, name, record.level) if part)
+        level = record.level if record.level and record.level not in name else None
+        title = " · ".join(part for part in (place, name, level) if part)
         reasons = [(finding, self.finding(finding, logic)) for finding in judgement.findings]
         return ExplainedJudgement(
             title=title,

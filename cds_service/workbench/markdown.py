@@ -17,8 +17,9 @@ def _renderer() -> MarkdownIt:
 
 def _link_open(self, tokens, index, options, env):  # type: ignore[no-untyped-def]  # the signature is markdown-it's
     token = tokens[index]
-    token.attrSet("rel", "noopener noreferrer")
-    token.attrSet("target", "_blank")
+    if "://" in token.attrGet("href"):
+        token.attrSet("rel", "noopener noreferrer")
+        token.attrSet("target", "_blank")
     return self.renderToken(tokens, index, options, env)
 
 

@@ -13,6 +13,7 @@ from flask.typing import ResponseReturnValue
 from cds_service.errors import CdsError, ErrorGroup
 from cds_service.hooks.rendering import encode_json
 from cds_service.workbench.bench import Bench
+from cds_service.workbench.docs_pages import add_documents
 from cds_service.workbench.examples import Examples
 from cds_service.workbench.frame import About, Page, frame_pages
 from cds_service.workbench.home_page import add_home
@@ -29,6 +30,7 @@ _PAGES = (
     Page("plans", "Plans"),
     Page("terminology", "Terminology"),
     Page("use", "Use"),
+    Page("docs", "Docs"),
 )
 
 
@@ -62,6 +64,7 @@ def workbench(bench: Bench, about: About, door: Door) -> Blueprint:
     add_plans(blueprint, bench)
     add_terminology(blueprint, bench)
     add_use(blueprint, bench)
+    add_documents(blueprint, bench)
     return blueprint
 
 

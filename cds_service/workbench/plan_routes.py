@@ -10,6 +10,8 @@ from flask import Blueprint
 from flask.typing import ResponseReturnValue
 from werkzeug.utils import secure_filename
 
+from cds_service.knowledge.knowledge import Knowledge
+from cds_service.knowledge.reading import Content, read_content
 from cds_service.workbench.bench import Bench, UnusableInput
 from cds_service.workbench.logic_views import library_view
 from cds_service.workbench.plan_differences import Version, differences_between, read_version, version_of
@@ -73,9 +75,21 @@ def add_plans(blueprint: Blueprint, bench: Bench) -> None:
                 if Path(name).suffix not in _READ:
                     raise UnusableInput("Only YAML, JSON and CQL files can be compared.")
                 file.save(Path(folder) / f"{number:02}-{name}")
-            after = read_version("your files", [*bench.folders, Path(folder)], knowledge.terminology, knowledge.base)
+            brought = read_content([Path(folder)], knowledge.base)
+        after = version_of("your files", _loaded_with(knowledge, brought), knowledge.terminology, knowledge.base)
         names = [file.filename or "" for file in files]
         return _differences_page(bench, differences_between(_loaded(bench), after), "", names, after.errors)
+
+
+def _loaded_with(knowledge: Knowledge, brought: Content) -> Content:
+    """What is loaded, with files that take the place of their like."""
+    loaded = knowledge.definitions.content
+    return Content(
+        resources=[*loaded.resources, *brought.resources],
+        libraries={**loaded.libraries, **brought.libraries},
+        parameters=loaded.parameters,
+        errors=brought.errors,
+    )
 
 
 def _loaded(bench: Bench) -> Version:

@@ -14,7 +14,7 @@ from flask import Blueprint
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
-from cds_service.memory.use import Use, use_of
+from cds_service.memory.use import Use, plan_id, use_of
 from cds_service.workbench.bench import CLIENT, Bench, Latency, UnusableInput
 from cds_service.workbench.charts import Series, legend, rows, stacked_bars
 
@@ -42,8 +42,10 @@ def add_use(blueprint: Blueprint, bench: Bench) -> None:
         days = days if days in _SPANS else "30"
         with_tries = flask.request.args.get("tries") == "on"
         since = (bench.now() - timedelta(days=int(days))).date().isoformat()
-        found = use_of(bench.database, since, "" if with_tries else CLIENT.name)
-        return found, {"days": days, "spans": _SPANS, "tries": with_tries, "since": since}
+        only = {name: flask.request.args.get(name, "")[:100] for name in ("plan", "card")}
+        found = use_of(bench.database, since, "" if with_tries else CLIENT.name, **only)
+        plans = sorted({plan.id for service in bench.knowledge.services.values() for plan in service.plans})
+        return found, {"days": days, "spans": _SPANS, "tries": with_tries, "since": since, "plans": plans, **only}
 
     @blueprint.get("/use")
     def use() -> ResponseReturnValue:
@@ -116,10 +118,10 @@ def _cards(use: Use, _: Bench) -> Figure:
         Series("overridden", "fill-no", [line.overridden for line in first]),
         Series("no answer", "fill-none", [max(line.shown - line.answered, 0) for line in first]),
     ]
-    chart = rows("Cards by what became of them", [f"{line.card} ({_last(line.plan)})" for line in first], series)
+    chart = rows("Cards by what became of them", [f"{line.card} ({plan_id(line.plan)})" for line in first], series)
     table = tuple(
         (
-            line.service, _last(line.plan), line.card, line.shown, line.accepted, line.overridden,
+            line.service, plan_id(line.plan), line.card, line.shown, line.accepted, line.overridden,
             _share(line.accepted, line.overridden),
             "; ".join(f"{reason} ({number})" for reason, number in line.reasons.most_common()),
         )
@@ -188,10 +190,6 @@ def _within(latency: Latency, share: float) -> str:
 
 def _share(accepted: int, overridden: int) -> str:
     return f"{accepted / (accepted + overridden):.0%}" if accepted + overridden else ""
-
-
-def _last(canonical: str) -> str:
-    return canonical.partition("|")[0].rpartition("/")[2]
 
 
 _FIGURES: Mapping[str, Callable[[Use, Bench], Figure]] = {

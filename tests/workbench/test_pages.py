@@ -17,7 +17,7 @@ PAGES = (
     "/", "/playground", "/plans", "/plans/vcf-imaging", "/plans/vcf-order-sign", "/plans/vcf-contraindications",
     "/plans/text", "/plans/differences", "/plans/logic/Scenarios", "/terminology", "/terminology?q=kyphoplasty",
     "/terminology?q=old+T12+fracture,+no+cancer", "/terminology/sets/vertebral-fracture-current", "/use",
-    "/use?days=90&tries=on",
+    "/use?days=90&tries=on", "/docs/", "/docs/workbench.md",
 )  # fmt: skip
 
 

@@ -42,6 +42,8 @@ def test_use_counts_what_users_settled_on(tmp_path: Path) -> None:
     assert [(count.name, count.first, count.second) for count in found.unknowns] == [("known", 3, 0), ("safe", 0, 3)]
     assert [(count.name, count.first) for count in found.failures] == [("R9", 3)]
     assert use_of(database, "2026-01-01", "").decisions == 4
+    assert use_of(database, "2026-01-01", "", plan="P", card="A1").accepted == 1
+    assert use_of(database, "2026-01-01", "", plan="Q").shown == 0
     assert use_of(database, "2026-02-01", "").decisions == 0
     database.close()
 
