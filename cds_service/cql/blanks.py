@@ -5,41 +5,73 @@ over an empty record, and the retrieves and parameters that it looked at are not
 anything and none of these parameters differs from its default, the definition takes the same path again and comes to
 the same value. A definition that looked at anything else - the patient, the time, a reference - has no such value.
 
-A parameter that holds a resource (an order, say) differs in nearly every call, but most elements that logic reads of
-it are absent. So each definition is evaluated once more with a resource that has nothing: where that gives the same
-value, only the elements that it looked at matter.
+A parameter that holds a resource (an order, say) differs in nearly every call, but most of what logic reads of it is
+absent, or a code that is in none of the value sets that are asked about. So each definition is evaluated once more with
+a resource that has nothing, and once with one whose codes are in no value set: where that gives the same value, only
+the elements and the value sets that it looked at matter.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from cds_service.cql.compiler.program import Program
+from cds_service.cql.compiler.scope import Program
 from cds_service.cql.emission.program import Functions
 from cds_service.cql.entries import ParameterEntry
 from cds_service.cql.runtime.run import UNSET, Failed
 from cds_service.cql.type_relations import Relations
 from cds_service.errors import CdsError
-from cds_service.facts.sites import Site, Sites
+from cds_service.facts.sites import Place, Site, Sites
 from cds_service.values.tuples import Tuple
 
+_MEMBERSHIP = "fhir_concept_in"  # what written functions ask whether a concept is in a value set by
 
-class _LookedAtMore(Exception):  # noqa: N818 - caught here, nobody else sees it
+
+class _LookedAtMore(Exception):
     """Something else than the record decides."""
 
 
-class _Hollow:
-    """A resource without any element; what is asked of it is noted."""
+class _HollowConcept:
+    """A concept that is in no value set; only asking for that is allowed."""
 
-    def __init__(self, name: str, asked: set[tuple[str, str]]) -> None:
-        self._name = name
+    def __init__(self, element: str) -> None:
+        self.element = element
+
+    def __getattr__(self, attribute: str) -> Any:
+        raise _LookedAtMore(attribute)
+
+    def __eq__(self, other: object) -> bool:
+        raise _LookedAtMore("==")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class _Asked:
+    """What was asked of a resource in a parameter."""
+
+    def __init__(self) -> None:
+        self.elements: set[str] = set()
+        self.groups: dict[tuple[str, int], Any] = {}  # (element, identity of the group): the group
+
+
+class _Hollow:
+    """A resource without any element, or with one concept of no value set in each of `concepts`."""
+
+    def __init__(self, asked: _Asked, concepts: Mapping[str, bool]) -> None:
         self._asked = asked
+        self._concepts = concepts
 
     def __getattr__(self, attribute: str) -> Any:
         if attribute == "fhir_type" or attribute.startswith("__"):
             raise _LookedAtMore(attribute)
-        self._asked.add((self._name, attribute))
+        self._asked.elements.add(attribute)
+        if attribute not in self._concepts:
+            return None
+        concept = _HollowConcept(attribute)
+        return [concept] if self._concepts[attribute] else concept
 
     def __eq__(self, other: object) -> bool:
         raise _LookedAtMore("==")
@@ -97,6 +129,66 @@ class _BlankRun:
         raise _LookedAtMore(name)
 
 
+@dataclass(slots=True)
+class _Found:
+    """What a definition comes to over an empty record, and what that depends on."""
+
+    value: Any
+    sites: dict[Site, Any]
+    parameters: set[int]
+    name: str = ""  # of the resource in a parameter that it looks at
+    elements: set[str] = field(default_factory=set)
+    coded: str = ""  # the one element of these of which the codes decide
+    groups: dict[tuple[str, int], Any] = field(default_factory=dict)
+
+
+class _Read:
+    """An element that is read of the resource in a parameter: which definitions look at it, and for which codes."""
+
+    def __init__(self, element: str) -> None:
+        self.element = element
+        self.plain: list[int] = []  # these depend on whatever it is
+        self.coded: list[int] = []  # these on the value sets that its one concept is in
+        self.place = Place("", element)
+        self.of_bit: dict[int, list[int]] = {}
+        self._bits: dict[int, int] = {}
+
+    def add(self, slot: int, groups: Iterable[Any]) -> None:
+        """A definition that looks only for these groups."""
+        self.coded.append(slot)
+        for group in groups:
+            bit = self._bits.get(id(group))
+            if bit is None:
+                bit = self._bits[id(group)] = 1 << len(self._bits)
+                self.place.add(bit, group)
+            self.of_bit.setdefault(bit, []).append(slot)
+
+    def touched(self, value: Any) -> list[int]:
+        """The definitions for which this value of the element makes a difference."""
+        if value is None:
+            return []
+        concept: Any = value
+        if value.__class__ is list or value.__class__ is tuple:
+            if not value:
+                return []
+            concept = value[0] if len(value) == 1 else None
+        if not self.coded:
+            return self.plain
+        if concept.__class__.__name__ != "CodeableConcept":
+            return self.plain + self.coded
+        found = 0
+        for coding in concept.coding:
+            pair = (coding.system, coding.code)
+            bits = self.place.of_code.get(pair)
+            found |= self.place.bits(pair) if bits is None else bits
+        slots = self.plain
+        while found:
+            bit = found & -found
+            slots = slots + self.of_bit[bit]
+            found ^= bit
+        return slots
+
+
 class Blanks:
     """The values of definitions over an empty record, and what makes each of them worth asking."""
 
@@ -104,61 +196,103 @@ class Blanks:
         self._slots = program.slots
         self._terminology = terminology
         self._parameters = {entry.slot: entry for entry in program.parameters}
+        self._relations = program.relations
         self._holding = {
             entry.slot: entry.name for entry in program.parameters if _holds_resource(entry, program.relations)
         }
         self._defaults = {slot: self._default(slot, functions) for slot in self._parameters}
         self.values: list[Any] = [UNSET] * program.slots
+        self.looked_at: dict[int, tuple[str, tuple[str, ...]]] = {}  # the elements of a resource in a parameter
         by_site: dict[Site, list[int]] = {}
         by_parameter: dict[int, list[int]] = {}
-        by_element: dict[str, dict[str, list[int]]] = {}
+        reads: dict[str, dict[str, _Read]] = {}
         groups: dict[Site, Any] = {}
         for entry in program.definitions:
             function = functions.module.namespace.get(f"d{entry.slot}")
-            if function is None:
-                continue
-            found = self._found(function)  # type: ignore[arg-type]
+            found = self._found(function, functions.module.namespace) if callable(function) else None
             if found is None:
                 continue
-            self.values[entry.slot], sites, parameters, elements = found
-            groups.update(sites)
-            for site in sites:
+            self.values[entry.slot] = found.value
+            if found.elements:
+                self.looked_at[entry.slot] = (found.name, tuple(sorted(found.elements)))
+            groups.update(found.sites)
+            for site in found.sites:
                 by_site.setdefault(site, []).append(entry.slot)
-            for slot in parameters:
+            for slot in found.parameters:
                 by_parameter.setdefault(slot, []).append(entry.slot)
-            for name, element in elements:
-                by_element.setdefault(name, {}).setdefault(element, []).append(entry.slot)
+            for element in found.elements:
+                read = reads.setdefault(found.name, {}).setdefault(element, _Read(element))
+                if element == found.coded:
+                    read.add(entry.slot, [group for (at, _), group in found.groups.items() if at == element])
+                else:
+                    read.plain.append(entry.slot)
         self.sites = Sites(groups)
         self._by_bit = [tuple(by_site[site]) for site in self.sites.order]
         self._by_parameter = {slot: tuple(slots) for slot, slots in by_parameter.items()}
-        self._by_element = {
-            name: [(element, tuple(slots)) for element, slots in elements.items()]
-            for name, elements in by_element.items()
-        }
+        self._reads = {name: tuple(found.values()) for name, found in reads.items()}
         self._together = {
-            name: tuple(slot for slot, own in self._holding.items() if own == name) for name in self._by_element
+            name: tuple(slot for slot, own in self._holding.items() if own == name) for name in self._reads
         }
 
-    def _found(
-        self, function: Callable[[Any], Any]
-    ) -> tuple[Any, dict[Site, Any], set[int], set[tuple[str, str]]] | None:
-        """The value, the retrieves, the parameters and the elements of resources in parameters that decide it."""
+    def _found(self, function: Callable[[Any], Any], namespace: dict[str, Any]) -> _Found | None:
+        """The value over an empty record, and all that decides it; None where anything else does."""
         run = _BlankRun(self._slots, self._parameters, self._terminology, {})
         value = _value(function, run)
         if value is UNSET:
             return None
-        sites, read = dict(run.facts.looked_for), run.read
-        names = {self._holding[slot] for slot in read if slot in self._holding}
-        if len(names) == 1:
-            asked: set[tuple[str, str]] = set()
-            hollow = _Hollow(next(iter(names)), asked)
-            bound = {slot: hollow for slot, name in self._holding.items() if name in names}
-            other = _BlankRun(self._slots, self._parameters, self._terminology, bound)
-            same = _value(function, other)
-            if _equal(value, same) and all(slot in bound for slot in other.read if slot in self._holding):
-                plain = {slot for slot in read | other.read if slot not in self._holding}
-                return value, sites | other.facts.looked_for, plain, asked
-        return value, sites, read, set()
+        found = _Found(value, dict(run.facts.looked_for), run.read)
+        names = {self._holding[slot] for slot in run.read if slot in self._holding}
+        if len(names) != 1:
+            return found
+        found.name = next(iter(names))
+        without = self._with_hollow(function, found, {})
+        if without is None:
+            return _Found(found.value, found.sites, found.parameters)
+        found.elements = without.elements
+        concepts = self._concepts(found.name)
+        coded = [element for element in without.elements if element in concepts]
+        if len(coded) == 1:
+            usual, asked = namespace.get(_MEMBERSHIP), _Asked()
+            namespace[_MEMBERSHIP] = partial(_noted_membership, asked, usual)
+            try:
+                other = self._with_hollow(function, found, {coded[0]: concepts[coded[0]]}, asked)
+            finally:
+                namespace[_MEMBERSHIP] = usual
+            if other is not None:
+                found.elements |= other.elements
+                if [element for element in found.elements if element in concepts] == coded:
+                    found.coded, found.groups = coded[0], other.groups
+        found.parameters = {slot for slot in found.parameters if slot not in self._holding}
+        return found
+
+    def _with_hollow(
+        self, function: Callable[[Any], Any], found: _Found, concepts: Mapping[str, bool], asked: _Asked | None = None
+    ) -> _Asked | None:
+        """What is asked of a hollow resource; None where the value is another one or depends on more."""
+        asked = asked or _Asked()
+        hollow = _Hollow(asked, concepts)
+        bound = {slot: hollow for slot, name in self._holding.items() if name == found.name}
+        run = _BlankRun(self._slots, self._parameters, self._terminology, bound)
+        same = _value(function, run)
+        if not _equal(found.value, same) or any(slot in self._holding and slot not in bound for slot in run.read):
+            return None
+        found.sites.update(run.facts.looked_for)
+        found.parameters |= run.read
+        return asked
+
+    def _concepts(self, name: str) -> dict[str, bool]:
+        """The elements of the resource in a parameter that are concepts, and whether they may be several."""
+        kinds = {
+            str(self._parameters[slot].type).removeprefix("FHIR.") for slot, n in self._holding.items() if n == name
+        }
+        info = self._relations.model_type(next(iter(kinds))) if len(kinds) == 1 else None
+        if info is None:
+            return {}
+        return {
+            element.name: element.is_list
+            for element in info.elements.values()
+            if element.types == ("CodeableConcept",) and not element.is_choice
+        }
 
     def _default(self, slot: int, functions: Functions) -> Any:
         function = functions.module.namespace.get(f"p{slot}")
@@ -180,6 +314,10 @@ class Blanks:
         self._unset(memory, bound)
         return memory
 
+    def held(self, bound: Mapping[int, Any]) -> dict[str, Any]:
+        """The resources in parameters, by the name of the parameter."""
+        return {name: bound[slots[0]] for name, slots in self._together.items() if bound.get(slots[0]) is not None}
+
     def without(self, memory: list[Any], bound: Mapping[int, Any]) -> list[Any]:
         """A copy of the memory, where parameters are bound to other values than their defaults."""
         memory = memory[:]
@@ -194,23 +332,14 @@ class Blanks:
                     continue
                 for slot in slots:
                     memory[slot] = UNSET
-        for name, elements in self._by_element.items():
-            together = self._together[name]
-            held = bound.get(together[0])
-            mixed = False
-            for slot in together:
-                if bound.get(slot) is not held:
-                    mixed = True
+        for name, reads in self._reads.items():
+            held = bound.get(self._together[name][0])
+            mixed = any(bound.get(slot) is not held for slot in self._together[name])
             if held is None and not mixed:
                 continue
-            for element, slots in elements:
-                if mixed or _is_there(getattr(held, element, None)):
-                    for slot in slots:
-                        memory[slot] = UNSET
-
-
-def _is_there(value: Any) -> bool:
-    return value is not None and (value.__class__ not in (list, tuple) or bool(value))
+            for read in reads:
+                for slot in read.plain + read.coded if mixed else read.touched(getattr(held, read.element, None)):
+                    memory[slot] = UNSET
 
 
 def _holds_resource(entry: ParameterEntry, relations: Relations) -> bool:
@@ -226,9 +355,17 @@ def _value(function: Callable[[Any], Any], run: _BlankRun) -> Any:
     return UNSET if value.__class__ is Failed or _is_hollow(value) else value
 
 
+def _noted_membership(asked: _Asked, usual: Any, concept: Any, members: Any) -> Any:
+    """Whether a concept is in a value set; a hollow one is in none, and which was asked is noted."""
+    if isinstance(concept, _HollowConcept):
+        asked.groups[concept.element, id(members)] = members
+        return False
+    return usual(concept, members)
+
+
 def _is_hollow(value: Any) -> bool:
     """Whether a resource without anything is part of a value."""
-    if isinstance(value, _Hollow):
+    if isinstance(value, _Hollow | _HollowConcept):
         return True
     if isinstance(value, list | tuple):
         return any(map(_is_hollow, value))

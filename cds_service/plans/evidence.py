@@ -65,7 +65,7 @@ def _key(expression: Expression) -> tuple[str, str] | None:
 def fact_evidence(fact: Fact, logic: Logic, order: str | None = None, silent: str | None = None) -> FactEvidence | None:
     """The fact's value for this patient with its resources; None if it could not be evaluated."""
     try:
-        found = logic.run.evidence(*fact.key)
+        found = logic.run.grounds(*fact.key)
     except CdsError:
         return None
     value, unit = json_value(found.value)
@@ -74,8 +74,11 @@ def fact_evidence(fact: Fact, logic: Logic, order: str | None = None, silent: st
         for resource in found.resources
         if resource.reference != silent and (resource.reference != order or _element(resource.element) in _REASONS)
     ]
+    recorded = [resource for resource in resources if resource.reference != order]
+    if recorded or found.value in (None, False):
+        resources = recorded  # the reason of an order is a ground only for what it names, and nothing else does
     references = tuple(dict.fromkeys(resource.reference for resource in resources))
-    dates = [text for resource in resources if (text := _date(resource.effective))]
+    dates = [text for resource in recorded if (text := _date(resource.effective))]
     return FactEvidence(
         fact=fact.id,
         value=value,

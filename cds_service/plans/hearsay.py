@@ -49,7 +49,7 @@ def _grounds(finding: Finding, logic: Logic) -> Iterable[tuple[Fact, tuple[str, 
                 continue
         for fact in logic.facts.below(key):
             try:
-                found = logic.run.evidence(*fact.key)
+                found = logic.run.grounds(*fact.key)
             except CdsError:
                 continue  # a fact that failed is no ground
             if found.value is not None and found.value is not False and found.resources:

@@ -49,6 +49,9 @@ class TableRun:
     def evidence(self, library: str, define: str) -> Any:
         return SimpleNamespace(value=self.value(library, define), resources=(), definitions=(), searches=())
 
+    def grounds(self, library: str, define: str) -> Any:
+        return self.evidence(library, define)
+
     def with_parameters(self, parameters: Mapping[str, Any]) -> TableRun:
         return replace(self, parameters={**self.parameters, **parameters})
 
