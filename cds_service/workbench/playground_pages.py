@@ -156,7 +156,13 @@ def add_playground(blueprint: Blueprint, bench: Bench, examples: Examples) -> No
         answered = tried.answered(bench)
         explained = explain(answered.decision, tried.service, bench.knowledge)
         questions = what_ifs(tried.sent(bench), answered, bench)
-        return _json({"html": flask.render_template("why.html", explained=explained, questions=questions)})
+        return _json(
+            {
+                "html": flask.render_template(
+                    "why.html", explained=explained, questions=questions, terms=_terms(tried.service)
+                )
+            }
+        )
 
     @blueprint.post("/playground/logic")
     def playground_logic() -> ResponseReturnValue:
@@ -216,12 +222,14 @@ def _answer_html(
 
 
 def _terms(service: KnownService) -> Mapping[str, str]:
-    """Words for the ids of a record: facts, ratings."""
+    """Words for the ids of a record: facts, ratings, procedures, rules."""
     if service.deciding is None:
         return {}
-    policy = service.deciding.knowhow.policy
-    ratings = {code: meaning.says for code, meaning in policy.rating_meanings.items()}
-    return {**service.deciding.words.fact_names, **ratings}
+    knowhow = service.deciding.knowhow
+    ratings = {code: meaning.says for code, meaning in knowhow.policy.rating_meanings.items()}
+    procedures = {code: knowhow.procedures.name(code) for code in knowhow.procedures}
+    rules = {rule.id: f"{rule.id} ({rule.title})" for rule in knowhow.rules.rules if rule.title}
+    return {**service.deciding.words.fact_names, **procedures, **rules, **ratings}
 
 
 def _pretty(value: Any) -> str:
