@@ -28,6 +28,7 @@ from cds_service.plans.rendering import bundle, care_plan
 from cds_service.values import date_texts as dates
 from cds_service.values.codes import Code, Concept
 from cds_service.values.quantity import Quantity, make
+from cds_service.values.tuples import Tuple
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _NOTHING = b'{"resourceType":"Bundle","type":"collection"}'
@@ -65,7 +66,9 @@ def read_apply_inputs(resource: Any) -> ApplyInputs:
     subject = _text(inputs, "subject")
     if not subject:
         raise OperationRefused("The parameter subject is missing.", remedy="Send subject as a string: Patient/1.")
-    data = [part["resource"] for part in inputs if part.get("name") == "data" and "resource" in part]
+    if any(part.get("name") == "data" and not isinstance(part.get("resource"), Mapping) for part in inputs):
+        raise OperationRefused("The parameter data holds no resource.", remedy="Send a Bundle as its resource.")
+    data = [part["resource"] for part in inputs if part.get("name") == "data"]
     data += [
         inner["resource"]
         for part in inputs
@@ -202,7 +205,12 @@ def output_parameter(name: str, value: Any) -> list[dict[str, Any]]:
         absent = {"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}
         return [{"name": name, "_valueBoolean": {"extension": [absent]}}]
     if isinstance(value, list | tuple):
-        return [entry for each in value for entry in output_parameter(name, each)]
+        empty = {"url": "http://hl7.org/fhir/StructureDefinition/cqf-isEmptyList", "valueBoolean": True}
+        entries = [entry for each in value for entry in output_parameter(name, each)]
+        return entries or [{"name": name, "_valueBoolean": {"extension": [empty]}}]
+    if isinstance(value, Tuple):
+        parts = [entry for element, each in value.items() for entry in output_parameter(element, each)]
+        return [{"name": name, "part": parts}] if parts else [{"name": name}]
     rendered = fhir_value(value)
     if isinstance(rendered, Mapping) and "resourceType" in rendered:
         return [{"name": name, "resource": rendered}]
