@@ -143,11 +143,16 @@ def notice(
         values=values,
         source_label=policy.source_label,
         source_url=policy.source_url,
-        topic={},
+        topic=not_evaluated(policy),
         plan=policy.plan.canonical,
         action="unreadable",
         content=tuple(entry for entries in values.values() for entry in entries),
     )
+
+
+def not_evaluated(policy: Policy) -> Mapping[str, str]:
+    """The topic of cards that say what could not be looked at."""
+    return {"system": policy.topic_system, "code": "not-evaluated", "display": "Not evaluated"}
 
 
 def _title(code: str) -> str:

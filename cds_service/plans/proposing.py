@@ -11,6 +11,7 @@ from cds_service.plans.alternatives import Sketch, shown, suggested_next
 from cds_service.plans.deciding import ASK, Judgement, OrderJudgement
 from cds_service.plans.extensions import listed
 from cds_service.plans.filing import filed_observation
+from cds_service.plans.group_proposing import not_evaluated
 from cds_service.plans.knowhow import Knowhow
 from cds_service.plans.logic import Logic
 from cds_service.plans.marking import criterion_of
@@ -369,7 +370,7 @@ class OrderProposals:
             values=filled,
             source_label=self.knowhow.policy.source_label,
             source_url=self.knowhow.policy.source_url,
-            topic={},
+            topic=not_evaluated(self.knowhow.policy),
             plan=record.plan or "",
             action="not-evaluated",
             content=record.failures,

@@ -11,6 +11,7 @@ from cds_service.hooks.text import escape
 from cds_service.plans.deciding import Judgement
 from cds_service.plans.expressions import Define, Expression
 from cds_service.plans.knowhow import Knowhow
+from cds_service.plans.policy import INDICATORS
 from cds_service.plans.questions import QuestionBook
 from cds_service.plans.rules import Finding
 from cds_service.plans.translations import in_language
@@ -74,17 +75,25 @@ def group_values(
             by_severity.setdefault(finding.rule.severity, []).append(finding_words(finding, knowhow, language=language))
     for severity, entries in by_severity.items():
         put(severity, *entries)
-    titles = [
-        f.rule.titled(language)
-        for f in findings
-        if (f.fires and not f.rule.is_check) or (f.rule.is_check and f.met is not True)
-    ]
+    speaking = [f for f in findings if (f.met is not True if f.rule.is_check else f.fires)]
+    speaking.sort(key=lambda finding: _gravity(finding, knowhow), reverse=True)
+    titles = [finding.rule.titled(language) for finding in speaking]
     put("worst", *titles[:1])
     put("titles", *titles)
     put("count", str(len(titles)) if titles else None)
     put("not-met-count", *([str(n)] if (n := sum(c.met is False for c in checks)) else []))
     put("not-documented-count", *([str(n)] if (n := sum(c.met is None for c in checks)) else []))
     return values
+
+
+def _gravity(finding: Finding, knowhow: Knowhow) -> tuple[int, bool]:
+    """What comes first among what a group says: what warns, then what is not met, then what is not documented."""
+    rule = finding.rule
+    if rule.is_check:
+        is_failed = finding.met is False
+        return INDICATORS.index("warning" if is_failed and rule.level == "must" else "info"), is_failed
+    indicator = "critical" if rule.emergency else knowhow.policy.severity(rule.severity).indicator
+    return INDICATORS.index(indicator), True
 
 
 def finding_words(finding: Finding, knowhow: Knowhow, levels: Sequence[str] = (), language: str | None = None) -> str:
