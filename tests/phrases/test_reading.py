@@ -224,12 +224,12 @@ def test_any_row_of_words_is_read_the_same_way_each_time(words: list[str]) -> No
 def test_a_phrase_takes_less_than_a_tenth_of_a_millisecond() -> None:
     matcher = PhraseMatcher(lexicon())
     texts = [text for text, _ in labelled_texts("phrases_dev.tsv")]
-    best = min(_timed(matcher, texts) for _ in range(3))
+    best = min(_timed(matcher, texts) for _ in range(5))
     assert best / len(texts) < 200e-6  # 45 microseconds on a quiet machine
 
 
 def _timed(matcher: PhraseMatcher, texts: list[str]) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     for text in texts:
         matcher.read(text)
-    return time.perf_counter() - start
+    return time.process_time() - start

@@ -244,8 +244,8 @@ def test_a_million_tests_take_a_second() -> None:
 
 
 def _timed(contains: Any, questions: list[tuple[str, str]], times: int) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(times):
         for system, code in questions:
             contains(system, code)
-    return time.perf_counter() - start
+    return time.process_time() - start

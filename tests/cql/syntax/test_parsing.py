@@ -186,6 +186,6 @@ def test_a_large_library_parses_fast() -> None:
         for i in range(300)
     )
     parse_library(text, "warm.cql")
-    began = time.perf_counter()
+    began = time.process_time()
     parse_library(text, "large.cql")
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0
