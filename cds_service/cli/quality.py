@@ -21,7 +21,7 @@ from cds_service.quality.report import Frame, render_report
 from cds_service.quality.running import Counter, Period, parse_period
 from cds_service.quality.tables import in_words, to_csv, to_json
 from cds_service.quality.tally import Tally
-from cds_service.replay.inputs import slices_of
+from cds_service.replay.inputs import Slice, slices_of
 from cds_service.replay.progress import Progress
 from cds_service.settings import load
 
@@ -55,8 +55,10 @@ def run(args: argparse.Namespace) -> int:
     as_of = args.as_of or datetime.now(UTC)
     folders = tuple(args.content) if args.content else content_folders(settings)
     asked = Asked(tuple(args.measure), period, as_of, settings.canonical)
-    counter = counter_of(folders, asked)
-    tally = _count(args, folders, asked, counter)
+    with tempfile.TemporaryDirectory(prefix="quality-") as work:
+        slices = slices_of(args.paths, Path(work))  # before the content is loaded: a wrong path is told at once
+        counter = counter_of(folders, asked)
+        tally = _count(args, folders, asked, counter, slices)
     if args.pseudonyms:
         tally = with_pseudonyms(tally, counter.programme.operator)
     analyses = analyse(counter.measures, tally, _splits(args.by), counter.programme.conventions)
@@ -82,22 +84,22 @@ def _splits(text: str) -> list[list[str]]:
     return [[name] for name in names] + ([names] if len(names) > 1 else [])
 
 
-def _count(args: argparse.Namespace, folders: Sequence[Path], asked: Asked, counter: Counter) -> Tally:
+def _count(
+    args: argparse.Namespace, folders: Sequence[Path], asked: Asked, counter: Counter, slices: Sequence[Slice]
+) -> Tally:
     tally = Tally()
-    with tempfile.TemporaryDirectory(prefix="quality-") as work:
-        slices = slices_of(args.paths, Path(work))
-        progress = Progress(sum(part.size for part in slices), sys.stderr)
-        parts: Iterable[tuple[int, Tally]]
-        if args.engine == "dask":
-            parts = count_on_dask(slices, folders, asked, args.scheduler, args.processes)
-        else:
-            parts = count_here(slices, counter, args.processes)
-        try:
-            for number, counted in parts:
-                tally.merge(counted)
-                progress.add(slices[number].size, counted.patients)
-        finally:
-            progress.close()
+    progress = Progress(sum(part.size for part in slices), sys.stderr)
+    parts: Iterable[tuple[int, Tally]]
+    if args.engine == "dask":
+        parts = count_on_dask(slices, folders, asked, args.scheduler, args.processes)
+    else:
+        parts = count_here(slices, counter, args.processes)
+    try:
+        for number, counted in parts:
+            tally.merge(counted)
+            progress.add(slices[number].size, counted.patients)
+    finally:
+        progress.close()
     return tally
 
 
