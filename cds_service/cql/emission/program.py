@@ -13,6 +13,7 @@ from cds_service.cql.emission.functions import (
     write_function,
     write_parameter,
 )
+from cds_service.cql.emission.remembering import remember
 from cds_service.cql.emission.writer import Module
 from cds_service.cql.entries import DefinitionEntry, ParameterEntry
 from cds_service.cql.runtime.run import UNSET, Failed
@@ -101,6 +102,7 @@ class Functions:
         if fresh:
             code = compile("\n\n".join(fresh.values()), "<cql>", "exec")
             exec(code, self.module.namespace)  # noqa: S102 - our own text, made from a typed tree
+            remember(self.module.namespace, [entry for entry in module.functions if f"f{entry.slot}" in fresh])
             self._texts.update(fresh)
 
 
