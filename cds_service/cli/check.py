@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cds_service.cases.coverage import Coverage, Gaps, gaps
-from cds_service.cases.reading import Case, read_cases
+from cds_service.cases.reading import Case, UnreadableCases, read_cases
 from cds_service.cases.running import CaseResult, CaseRunner
 from cds_service.cli.apply import WrongUsage
 from cds_service.cli.progress import Progress
@@ -86,7 +86,13 @@ def _whole(path: Path) -> Path:
 
 def _cases(named: Sequence[Path] | None, folders: Sequence[Path]) -> Iterable[Case]:
     if named is not None:
-        return read_cases(named)
+        found = [(path, list(read_cases([path]))) for path in named]
+        for path, cases in found:
+            if not cases:
+                raise UnreadableCases(
+                    f"There are no cases in {path}.", remedy="Name a case file or a folder with some."
+                )
+        return [case for _, cases in found for case in cases]
     plans = [folder / "plandefinitions" if (folder / "plandefinitions").is_dir() else folder for folder in folders]
     return read_cases(folder for folder in plans if folder.is_dir())
 

@@ -20,6 +20,7 @@ from cds_service.errors import CdsError, ErrorGroup, EvaluationError
 from cds_service.facts.facts import facts_from_bundle
 from cds_service.fhir.model.types import r4
 from cds_service.fhir.structs.encoding import to_builtins
+from cds_service.settings import default_content
 from cds_service.terminology.loading import load_terminology
 from cds_service.values.formatting import to_cql
 
@@ -31,6 +32,7 @@ class WrongUsage(CdsError):
 
 
 # FHIRHelpers is part of the engine: only another library has to be looked for.
+_TERMS = re.compile(r"^\s*(?:valueset|codesystem)\b", re.MULTILINE)
 _INCLUDES = re.compile(r"^\s*include\s+(?!FHIRHelpers\b)", re.MULTILINE)
 
 
@@ -43,7 +45,13 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--patient", help="id of the patient, if the data hold several")
     parser.add_argument("--as-of", help="the instant of Now(); now if not given")
     parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help="VALUE is JSON or text")
-    parser.add_argument("--terminology", type=Path, nargs="*", default=[], help="files or folders with value sets")
+    parser.add_argument(
+        "--terminology",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="files or folders with value sets; those of this software if not given",
+    )
     parser.add_argument("--content", type=Path, nargs="*", default=[], help="further folders with libraries")
     parser.add_argument("--trace", action="store_true", help="also what every value rests on, and what it lacks")
     parser.add_argument("--show", choices=["python", "types"], help="the Python of the definitions, or their types")
@@ -63,7 +71,11 @@ def run(args: argparse.Namespace) -> int:
         else:
             print(show_errors(errors, {source.file: source.text for source in sources}), file=sys.stderr)
         return 1
-    names = args.define or [definition.name for definition in compiled.definitions(library)]
+    known = [definition.name for definition in compiled.definitions(library)]
+    for name in args.define:
+        if name not in known:
+            raise WrongUsage(f'{library} has no definition "{name}".', remedy=f"It has: {', '.join(known)}.")
+    names = args.define or known
     if args.show:
         _show(args.show, compiled, library, names)
         return 0
@@ -90,7 +102,9 @@ def _shown(path: Path) -> str:
 
 def _compile(args: argparse.Namespace, sources: Sequence[Source]) -> tuple[str, CompiledLibraries]:
     """The library of the file, compiled with what it reaches; mistakes of libraries it does not use do not matter."""
-    terminology = load_terminology(args.terminology) if args.terminology else None
+    named = any(_TERMS.search(source.text) for source in sources)
+    folders = args.terminology or ([default_content() / "terminology"] if named else [])
+    terminology = load_terminology(folders) if folders else None
     wanted = _shown(args.file.resolve())
     needed, name = libraries_needed(sources, wanted)
     return name, compile_libraries(needed, r4(), terminology)

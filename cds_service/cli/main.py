@@ -30,6 +30,9 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
 )
 
 
+_WRONG_USAGE = frozenset({"usage", "unusable-input"})  # codes of errors
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command that `arguments` name; the exit status is 0 all good, 1 findings, 2 wrong usage."""
     given = sys.argv[1:] if arguments is None else arguments
@@ -48,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
         status: int = args.run(args)
     except CdsError as error:
         print(error, file=sys.stderr)
-        return 2 if error.code == "usage" else 1
+        return 2 if error.code in _WRONG_USAGE else 1
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone; nobody is left to tell
         return 1
