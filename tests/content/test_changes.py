@@ -120,6 +120,14 @@ def test_a_rule_is_a_define_and_an_action(changed: CaseRunner) -> None:
     assert "CAU-YOUNG" not in old.get("cautions", [])
 
 
+def test_a_rule_puts_its_orders_on_its_card(changed: CaseRunner) -> None:
+    """The surgeon whom the rule suggests, and the densitometry that it offers to a patient with osteoporosis."""
+    cards = changed.run(_case("Pregnancy refuted")).answer["cards"]
+    card = next(card for card in cards if "under fifty" in card["summary"])
+    labels = {suggestion["label"] for suggestion in card["suggestions"]}
+    assert {"Add: surgical consultation", "Add: Bone density, axial skeleton (DXA)"} <= labels
+
+
 def test_a_scenario_is_an_alternative_with_its_rows(changed: CaseRunner) -> None:
     """The scenario of the README leads, because it stands first."""
     record, words = _answer(changed, _case("Pregnant and a CT without contrast"))
