@@ -71,6 +71,7 @@ class RuleRow:
     emergency: bool
     what_now: str
     sources: tuple[str, ...]
+    indicator: str = ""  # how serious a card it makes
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +180,14 @@ def _rule(rule: Rule, service: KnownService) -> RuleRow:
         emergency=rule.emergency,
         what_now=rule.what_now,
         sources=tuple(source_words(source, service) for source in rule.sources),
+        indicator=_indicator(rule, service),
     )
+
+
+def _indicator(rule: Rule, service: KnownService) -> str:
+    if rule.is_check or service.deciding is None:
+        return ""
+    return service.deciding.knowhow.policy.severity(rule.severity).indicator
 
 
 def _about(rule: Rule, service: KnownService) -> tuple[str, ...]:
