@@ -6,7 +6,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -183,10 +183,16 @@ def forms_of(settings: Settings) -> Forms | None:
     """The form behind question cards; None where the site has none."""
     if settings.form_minutes == 0:
         return None
-    secret = settings.form_secret.encode() if settings.form_secret else secrets.token_bytes(32)
+    secret = settings.form_secret.encode() if settings.form_secret else _secret_of_this_start()
     database = open_database(settings.database_url, durable=False)  # connected at first use, in the worker
     links = FormLinks(secret, settings.own_url, settings.form_minutes * 60)
     return Forms(links, FormStore(database, secret), settings.smart_client is not None)
+
+
+@cache
+def _secret_of_this_start() -> bytes:
+    """Links to forms outlive a reload of the content."""
+    return secrets.token_bytes(32)
 
 
 def pages_for_people(
