@@ -71,6 +71,7 @@ class Facts:
         "_origins",
         "_ready",
         "_texts",
+        "_unreadable",
         "as_of",
         "context",
         "patient",
@@ -103,6 +104,7 @@ class Facts:
         self._indexes: dict[tuple[str, str], _Index] = {}
         self._ready: dict[str, list[Struct]] = {}
         self._by_reference: dict[tuple[str, str], Struct] | None = None
+        self._unreadable: tuple[str, ...] | None = None
         self._full_urls: dict[str, Struct] = {url: target for batch in batches for url, target in batch.full_urls}
         self._origins = [(batch.origin, batch.resources) for batch in batches]
         self._by_type, self._context_types = self._sorted_out(batches, patient_id)
@@ -337,8 +339,10 @@ class Facts:
 
     def unreadable(self) -> tuple[str, ...]:
         """The types that were wanted but could not be had completely, sorted by name."""
-        named = set(self._availability) | {bad.type_name for bad in self.set_aside if bad.type_name}
-        return tuple(sorted(name for name in named if not self.availability(name).is_complete))
+        if self._unreadable is None:
+            named = set(self._availability) | {bad.type_name for bad in self.set_aside if bad.type_name}
+            self._unreadable = tuple(sorted(name for name in named if not self.availability(name).is_complete))
+        return self._unreadable
 
     def types(self) -> tuple[str, ...]:
         """The resource types of which there are data, sorted by name."""

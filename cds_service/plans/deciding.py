@@ -285,7 +285,8 @@ def judge_without_order(
 def _findings(
     rules: Iterable[Rule], knowhow: Knowhow, logic: Logic, procedure: str | None, order: str | None
 ) -> tuple[Finding, ...]:
-    found = (find(rule, logic, procedure) for rule in rules)
+    book = knowhow.rules
+    found = [find(rule, book, logic, procedure) for rule in rules]
     return with_text_in_doubt(found, knowhow.policy.alternatives.excluded_by, logic, order)
 
 

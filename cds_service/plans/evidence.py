@@ -13,8 +13,9 @@ from cds_service.plans.facts_catalogue import Fact, FactCatalogue
 from cds_service.plans.logic import Logic
 from cds_service.proposals.evidence import FactEvidence
 from cds_service.values.codes import Code, Concept
-from cds_service.values.formatting import to_text
+from cds_service.values.formatting import day_text, to_text
 from cds_service.values.quantity import Quantity
+from cds_service.values.temporals import Date, DateTime
 
 # The order under decision says something about the patient only where it gives its reason; its site is what is asked.
 _REASONS = frozenset({"reasonCode", "reasonReference"})
@@ -98,6 +99,8 @@ def _element(path: str | None) -> str | None:
 def _date(effective: Any) -> str | None:
     if effective is None:
         return None
+    if isinstance(effective, DateTime | Date):
+        return day_text(effective)
     text = effective if isinstance(effective, str) else to_text(effective)
     return str(text)[:10]
 

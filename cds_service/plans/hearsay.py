@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from cds_service.errors import CdsError
@@ -14,12 +14,14 @@ from cds_service.proposals.outcomes import FactNeed, cannot_tell
 
 
 def with_text_in_doubt(
-    findings: Iterable[Finding], severity: str, logic: Logic, order: str | None
+    findings: Sequence[Finding], severity: str, logic: Logic, order: str | None
 ) -> tuple[Finding, ...]:
     """The findings, but a rule of that severity that rests on texts alone asks for its facts instead of firing.
 
     `order` is the order under decision: every fact looks at its reason, so it counts only where nothing else does.
     """
+    if not logic.read_from_text():
+        return tuple(findings)
     return tuple(_doubted(finding, severity, logic, order) for finding in findings)
 
 

@@ -109,12 +109,25 @@ class Logic:
 
     def all(self, expressions: Iterable[Expression], focus: Any = None, *, asks: bool = True) -> Outcome:
         """Whether all of `expressions` hold; the first that does not settles it."""
-        found = []
+        found: list[tuple[Expression, Outcome]] = []
+        raw = self.run.raw if not self.unreadable else None
         for expression in expressions:
+            if raw is not None and expression.__class__ is Define:  # nearly always, and asked most
+                try:
+                    value = raw(expression.library, expression.name)
+                except CdsError as error:
+                    found.append((expression, failed(str(error))))
+                    continue
+                if value is False:
+                    return DOES_NOT_APPLY
+                if value is True:
+                    continue
             outcome = self.outcome(expression, focus, asks=False)
             if outcome is DOES_NOT_APPLY:
                 return outcome
             found.append((expression, outcome))
+        if not found:
+            return APPLIES
         if not asks:
             return all_of([outcome for _, outcome in found])
         return all_of([self._asking(expression, outcome) for expression, outcome in found])
@@ -124,7 +137,16 @@ class Logic:
 
     def truth(self, expression: Expression | None) -> bool | None:
         """True, false, or None where it is unknown or failed; no expression at all is true."""
-        return True if expression is None else self.outcome(expression, asks=False).truth
+        if expression is None:
+            return True
+        if expression.__class__ is Define and not self.unreadable:
+            try:
+                value = self.run.raw(expression.library, expression.name)
+            except CdsError:
+                return None
+            if value is True or value is False:
+                return bool(value)
+        return self.outcome(expression, asks=False).truth
 
     def is_unknown(self, expression: Expression) -> bool:
         """Whether `expression` evaluates to nothing; an error is no such thing."""

@@ -1,11 +1,11 @@
 """Draft orders changed: replaced by a better one in the same code system, accompanied by another, marked with a rating.
 
-Every change starts from a copy of the draft as it came in, so that nothing the client wrote is lost.
+Every change starts from a copy of the draft as it came in, so that nothing the client wrote is lost. Parts that do not
+change are shared with the draft; nobody changes them in place.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -114,7 +114,7 @@ def accompanying(draft: Mapping[str, Any] | None, template: Mapping[str, Any], s
     if draft is not None:
         for name in _SHARED:
             if name in draft and name not in template:
-                order[name] = copy.deepcopy(draft[name])
+                order[name] = draft[name]
         if "intent" in draft:
             order["intent"] = draft["intent"]
     order["status"] = "draft"
@@ -123,7 +123,7 @@ def accompanying(draft: Mapping[str, Any] | None, template: Mapping[str, Any], s
 
 def without_marks(draft: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of the draft without ratings that belong to what it was."""
-    order = copy.deepcopy(dict(draft))
+    order = dict(draft)
     kept = [entry for entry in listed(order.get("extension")) if entry.get("url") not in _MARKS]
     if kept:
         order["extension"] = kept

@@ -13,6 +13,7 @@ from cds_service.plans.facts_catalogue import FactCatalogue
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
 _PREFIX = "ask-"
+_KEPT = 5_000  # identifiers that are remembered
 _ITEM_TYPES = {"Boolean": "boolean", "Integer": "integer", "Decimal": "quantity", "Quantity": "quantity"}
 
 
@@ -44,6 +45,8 @@ class QuestionBook:
         self.questions = {question.fact: question for question in questions}
         self.facts_system, self.base = facts_system, base
         self._order = sorted(self.questions)
+        self._position = {fact: number for number, fact in enumerate(self._order)}
+        self._identifiers: dict[frozenset[str], str] = {}
 
     def text(self, fact: str) -> str:
         """The words of the question; the fact's id where there are none."""
@@ -52,12 +55,18 @@ class QuestionBook:
 
     def identifier(self, facts: Iterable[str]) -> str:
         """The id of the Questionnaire that asks for exactly these facts; it says nothing about a patient."""
-        number = sum(1 << self._order.index(fact) for fact in set(facts) if fact in self.questions)
-        digits = ""
-        while number:
-            number, rest = divmod(number, 36)
-            digits = _DIGITS[rest] + digits
-        return _PREFIX + (digits or "0")
+        wanted = frozenset(facts)
+        found = self._identifiers.get(wanted)
+        if found is None:
+            number = sum(1 << self._position[fact] for fact in wanted if fact in self.questions)
+            digits = ""
+            while number:
+                number, rest = divmod(number, 36)
+                digits = _DIGITS[rest] + digits
+            if len(self._identifiers) >= _KEPT:
+                self._identifiers.clear()
+            found = self._identifiers[wanted] = _PREFIX + (digits or "0")
+        return found
 
     def facts_of(self, identifier: str) -> tuple[str, ...] | None:
         """The facts that the Questionnaire of this id asks for; None if it is not one of these."""

@@ -14,7 +14,7 @@ from cds_service.plans.logic import Logic
 from cds_service.plans.procedures import Procedures
 from cds_service.plans.scenarios import define_named
 from cds_service.plans.translations import Translations, in_language, translations_of
-from cds_service.proposals.outcomes import APPLIES, Outcome, State
+from cds_service.proposals.outcomes import APPLIES, DOES_NOT_APPLY, Outcome, State
 from cds_service.proposals.sources import Citation, citations_of
 
 
@@ -197,6 +197,7 @@ class RuleBook:
     def __init__(self, rules: Iterable[Rule], procedures: Procedures | None) -> None:
         self.rules = tuple(rules)
         self._firing: dict[str, tuple[Rule, ...]] = {}
+        self._silent: dict[tuple[str, str], Finding] = {}
         self.checks = tuple(rule for rule in self.rules if rule.is_check)
         self._general = tuple(rule for rule in self.rules if rule.covers(None))
         self._by_procedure = {
@@ -211,17 +212,30 @@ class RuleBook:
             found = self._firing[procedure or ""] = tuple(rules)
         return found
 
+    def silent(self, rule: Rule, procedure: str | None) -> Finding:
+        """What a rule comes to that does not apply: the same for every patient."""
+        found = self._silent.get((rule.id, procedure or ""))
+        if found is None or found.rule is not rule:
+            found = Finding(rule, DOES_NOT_APPLY, rule.statement, _by_extension(rule, procedure))
+            self._silent[rule.id, procedure or ""] = found
+        return found
+
     def about(self, procedure: str | None) -> tuple[Rule, ...]:
         """The rules that are about the procedure; without one, those that are about any order."""
         return self._by_procedure.get(procedure or "", self._general)
 
 
-def find(rule: Rule, logic: Logic, procedure: str | None) -> Finding:
-    """What `rule` comes to for the patient of `logic`."""
+def find(rule: Rule, book: RuleBook, logic: Logic, procedure: str | None) -> Finding:
+    """What `rule` of `book` comes to for the patient of `logic`."""
     outcome = logic.all(rule.conditions, asks=rule.unknown == "ask")
-    by_extension = procedure in rule.by_extension and procedure not in rule.procedures
+    if outcome is DOES_NOT_APPLY:
+        return book.silent(rule, procedure)
     statement = _statement(rule, logic) if outcome.state is State.APPLIES else rule.statement
-    return Finding(rule, outcome, statement, by_extension)
+    return Finding(rule, outcome, statement, _by_extension(rule, procedure))
+
+
+def _by_extension(rule: Rule, procedure: str | None) -> bool:
+    return procedure in rule.by_extension and procedure not in rule.procedures
 
 
 def find_check(rule: Rule, logic: Logic) -> Finding | None:

@@ -60,6 +60,13 @@ def datetime_text(value: DateTime) -> str:
     return f"{text}{'-' if value.offset < 0 else '+'}{hours:02}:{minutes:02}"
 
 
+def day_text(value: Date | DateTime) -> str:
+    """The day of a date or date-time, or as much of it as is known: the first ten characters of its text."""
+    days = value.instant // DAY_LENGTH if isinstance(value, DateTime) else value.days
+    text = date.fromordinal(days).isoformat()
+    return text if value.precision >= Precision.DAY else text[: _DATE_LENGTHS[value.precision - 1]]
+
+
 def quantity_text(value: Quantity) -> str:
     """A quantity with its unit in quotes, calendar durations as words: `125 'cm'`, `4 days`."""
     number = _digits(value.value)
