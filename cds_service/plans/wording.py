@@ -70,7 +70,7 @@ def group_values(
     checks = [finding for finding in findings if finding.rule.is_check]
     _put_checks(put, checks, knowhow, language)
     by_severity: dict[str, list[str]] = {}
-    for finding in findings:
+    for finding in sorted(findings, key=lambda finding: not finding.rule.emergency):
         if finding.fires and not finding.rule.is_check:
             by_severity.setdefault(finding.rule.severity, []).append(finding_words(finding, knowhow, language=language))
     for severity, entries in by_severity.items():
