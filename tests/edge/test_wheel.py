@@ -14,7 +14,7 @@ import pytest
 
 from tests.edge.processes import ROOT, running
 
-CONTENT = ("plandefinitions", "terminology")
+CONTENT = ("plandefinitions", "terminology", "docs")
 
 
 @pytest.fixture(scope="module")
