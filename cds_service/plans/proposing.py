@@ -254,7 +254,7 @@ class OrderProposals:
         suggested: dict[str, bool] = {}
         defined: list[ProposedSuggestion] = []
         for judgement in self.judged.judgements:
-            behind = tuple(finding for finding in judgement.findings if self.is_about(template, finding))
+            behind = self.findings_behind(template, judgement)
             if judgement.logic is None or not behind:
                 continue
             fired = tuple(finding for finding in behind if finding.fires)
@@ -264,13 +264,15 @@ class OrderProposals:
             defined += defined_orders(behind, judgement.logic, self.offers, self.apply_activity, self.creation)
         return [*(self.next_order(procedure, instead) for procedure, instead in suggested.items()), *defined]
 
-    def is_about(self, template: CardTemplate, finding: Finding) -> bool:
-        """Whether a card speaks of a rule; those that no other card offers orders for belong to the rating."""
+    def findings_behind(self, template: CardTemplate, judgement: Judgement) -> tuple[Finding, ...]:
+        """The rules that a card speaks of; those that no other card offers orders for belong to the rating."""
         if template.about == "rules":
-            return finding.fires and finding.rule.severity in template.severity
+            return tuple(finding for finding in judgement.fired if finding.rule.severity in template.severity)
         if template.about == "safety-questions":
-            return bool(finding.outcome.needs) and finding.rule.unknown == "ask"
-        return finding.fires and finding.rule.severity not in self.severities_with_orders()
+            asking = (finding for finding in judgement.findings if finding.rule.unknown == "ask")
+            return tuple(finding for finding in asking if finding.outcome.needs)
+        elsewhere = self.severities_with_orders()
+        return tuple(finding for finding in judgement.fired if finding.rule.severity not in elsewhere)
 
     def severities_with_orders(self) -> frozenset[str]:
         """The severities that have a card of their own with buttons for orders."""
