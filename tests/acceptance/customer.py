@@ -19,7 +19,6 @@ _LISTS = (
     {"alsoMatches", "absolute", "relative", "cautions", "info", "imagingSafety", "mustAsk", "safetyAsk", "notesUnknown"}
     | {"alternatives", "suggestedNext", "careFlags", "levels", "candidates", "evidence"}
 )  # fmt: skip
-)
 
 
 class Answer:
@@ -119,7 +118,9 @@ def assert_valid(body: dict[str, Any]) -> None:
     root = body.get("extension", {})
     assert root.get("systemActions") == body.get("systemActions")
     for action in body.get("systemActions", []):
-        assert action["type"] == "update" and action["description"] and action["resource"]["id"]
+        assert action["type"] == "update"
+        assert action["description"]
+        assert action["resource"]["id"]
     for record in root.get("example.cds-service.decisions", []):
         assert record["status"] in {"decided", "ask", "no-variant", "not-rated", "advisory"}
         assert record["indicator"] in _INDICATORS
@@ -132,7 +133,9 @@ def assert_valid(body: dict[str, Any]) -> None:
 def _assert_card(card: dict[str, Any]) -> None:
     assert 0 < len(card["summary"]) < 140
     assert card["indicator"] in _INDICATORS
-    assert card["source"]["label"] and card["source"]["topic"]["code"] and card["source"]["topic"]["system"]
+    assert card["source"]["label"]
+    assert card["source"]["topic"]["code"]
+    assert card["source"]["topic"]["system"]
     assert "<" not in card.get("detail", "")
     assert ("selectionBehavior" in card) == ("suggestions" in card)
     recommended = [each for each in card.get("suggestions", []) if each.get("isRecommended")]
@@ -141,14 +144,18 @@ def _assert_card(card: dict[str, Any]) -> None:
     for suggestion in card.get("suggestions", []):
         assert suggestion["label"]
         for action in suggestion["actions"]:
-            assert (
-                action["type"] in {"create", "update"} and action["description"] and action["resource"]["resourceType"]
-            )
+            assert action["type"] in {"create", "update"}
+            assert action["description"]
+            assert action["resource"]["resourceType"]
             assert ("id" in action["resource"]) == (action["type"] == "update")
     for reason in card.get("overrideReasons", []):
-        assert reason["code"] and reason["system"] and reason["display"]
+        assert reason["code"]
+        assert reason["system"]
+        assert reason["display"]
     for link in card.get("links", []):
-        assert link["label"] and link["url"].startswith("http") and link["type"] in {"absolute", "smart"}
+        assert link["label"]
+        assert link["url"].startswith("http")
+        assert link["type"] in {"absolute", "smart"}
         assert "p1" not in link["url"].split("/")
 
 
