@@ -54,7 +54,9 @@ class _Part:
 
 
 @dataclass(slots=True)
-class _Section:
+class Section:
+    """One measure on the page."""
+
     id: str
     title: str
     description: str
@@ -69,15 +71,20 @@ def _template() -> jinja2.Template:
     return environment.get_template("report.html")
 
 
-def render_report(analyses: Sequence[GroupAnalysis], frame: Frame, conventions: Conventions) -> str:
-    """The page; every text that comes from data is escaped."""
-    sections: dict[str, _Section] = {}
+def sections_of(analyses: Sequence[GroupAnalysis], frame: Frame) -> list[Section]:
+    """What is shown, one section for each measure: charts, tables, and the list behind each number."""
+    sections: dict[str, Section] = {}
     for analysis in analyses:
         measure: Measure = analysis.measure
         section = sections.setdefault(
-            measure.identifier, _Section(measure.identifier, measure.title, measure.description)
+            measure.identifier, Section(measure.identifier, measure.title, measure.description)
         )
         section.parts.append(_part(analysis, frame))
+    return list(sections.values())
+
+
+def render_report(analyses: Sequence[GroupAnalysis], frame: Frame, conventions: Conventions) -> str:
+    """The page; every text that comes from data is escaped."""
     page: str = _template().render(
         title=frame.title,
         period=frame.period,
@@ -88,7 +95,7 @@ def render_report(analyses: Sequence[GroupAnalysis], frame: Frame, conventions: 
         unreadable=frame.unreadable,
         smallest=conventions.smallest_volume,
         confidence=f"{conventions.confidence:.0%}",
-        sections=list(sections.values()),
+        sections=sections_of(analyses, frame),
         failures=to_json(analyses)["failures"],
     )
     return page
