@@ -23,7 +23,7 @@ from cds_service.cql.explain.needs import Need, Needs, pruned
 from cds_service.cql.runtime.outputs import as_parameter, plain
 from cds_service.cql.runtime.run import UNSET, Failed, Run
 from cds_service.cql.runtime.tracing import TracedRun
-from cds_service.cql.static_types import Typed
+from cds_service.cql.static_types import Named, Typed
 from cds_service.errors import EvaluationError
 from cds_service.values import dates
 
@@ -226,5 +226,6 @@ class Evaluation:
         for key, value in parameters.items():
             for entry in self.compiled.parameter_entries(key):
                 assert entry.type is not None
-                bound[entry.slot] = as_parameter(value, entry.type, entry)
+                as_it_is = value is None or (entry.type.__class__ is Named and entry.type.namespace == "FHIR")
+                bound[entry.slot] = value if as_it_is else as_parameter(value, entry.type, entry)
         return bound

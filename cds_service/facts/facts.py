@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from datetime import date, datetime
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -235,12 +236,7 @@ class Facts:
         resources = self._of_type(type_name)
         index = _Index(resources)
         if resources:
-            attributes = coded_attributes_at(type_name, code_path.split(".")[0])
-            fields = frozenset(resources[0].__struct_fields__)
-            if not any(attribute in fields for attribute in attributes):
-                raise UnreadElement(f"{type_name}.{code_path} is searched by its code, but was not decoded.")
-            single = "." not in code_path
-            readers = [attrgetter(attribute) for attribute in attributes if attribute in fields and single]
+            readers = _readers(resources[0].__class__, type_name, code_path)
             for resource in resources:
                 self._add(index.by_code, resource, readers, code_path)
         self._indexes[(type_name, code_path)] = index
@@ -325,14 +321,15 @@ class Facts:
         """How much of a type could be had."""
         state = self._availability.get(type_name)
         has_data = bool(self._by_type.get(type_name))
+        has_bad = bool(self.set_aside) and any(bad.type_name == type_name for bad in self.set_aside)
         if state is None:
-            if any(bad.type_name == type_name for bad in self.set_aside):
+            if has_bad:
                 return Availability.PARTIAL if has_data else Availability.UNOBTAINABLE
             if has_data or self._is_closed:
                 return Availability.VALUE if has_data else Availability.NONE
             return Availability.ABSENT
         if state.is_complete:
-            if any(bad.type_name == type_name for bad in self.set_aside):
+            if has_bad:
                 return Availability.PARTIAL
             return Availability.VALUE if has_data else Availability.NONE
         return state
@@ -365,6 +362,17 @@ class Facts:
 
 
 _NOTHING: list[Struct] = []
+
+
+@lru_cache(maxsize=2048)
+def _readers(made: type[Struct], type_name: str, code_path: str) -> tuple[Reader, ...]:
+    """What reads the codes at a path of a type, one for each type of a choice."""
+    attributes = coded_attributes_at(type_name, code_path.split(".")[0])
+    fields = frozenset(made.__struct_fields__)
+    if not any(attribute in fields for attribute in attributes):
+        raise UnreadElement(f"{type_name}.{code_path} is searched by its code, but was not decoded.")
+    single = "." not in code_path
+    return tuple(attrgetter(attribute) for attribute in attributes if attribute in fields and single)
 
 
 def _enter(by_code: dict[Pair, list[Struct]], resource: Struct, pairs: Iterable[Pair]) -> None:

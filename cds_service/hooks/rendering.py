@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import NoneType
 from typing import Any
 
 import msgspec
@@ -41,15 +42,24 @@ def response_json(response: Response) -> dict[str, Any]:
 def prune(value: Any) -> Any:
     """Plain data without members that are null, or empty text, arrays or objects."""
     if isinstance(value, Mapping):
-        pruned = ((name, prune(part)) for name, part in value.items())
-        return {name: part for name, part in pruned if not _is_empty(part)}
+        members = {}
+        for name, part in value.items():
+            kept = part if part.__class__ in _BARE else prune(part)
+            if kept is not None and (kept or kept.__class__ not in _EMPTY_KINDS):
+                members[name] = kept
+        return members
     if isinstance(value, (list, tuple)):
-        return [part for part in map(prune, value) if not _is_empty(part)]
+        parts = []
+        for part in value:
+            kept = part if part.__class__ in _BARE else prune(part)
+            if kept is not None and (kept or kept.__class__ not in _EMPTY_KINDS):
+                parts.append(kept)
+        return parts
     return value
 
 
-def _is_empty(value: object) -> bool:
-    return value is None or (isinstance(value, (str, list, dict)) and not value)
+_BARE = frozenset({str, bool, int, float, NoneType})
+_EMPTY_KINDS = frozenset({str, list, dict})
 
 
 def _card(card: Card) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 class Tuple(Mapping[str, Any]):
     """An immutable mapping from element name to value; the order of elements is kept, but does not matter."""
 
-    __slots__ = ("_elements",)
+    __slots__ = ("_elements",)  # written code reads it, too: a call for each element would cost more than the rest
 
     def __init__(self, elements: Mapping[str, Any]) -> None:
         self._elements = dict(elements)
@@ -19,6 +19,14 @@ class Tuple(Mapping[str, Any]):
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._elements)
+
+    def values(self) -> Any:
+        """The values of the elements."""
+        return self._elements.values()
+
+    def items(self) -> Any:
+        """The elements with their names."""
+        return self._elements.items()
 
     def __len__(self) -> int:
         return len(self._elements)

@@ -152,7 +152,8 @@ def emit_part(node: Part, writer: Writer) -> Py:
     operand = writer.keep(emit(node.operand, writer))
     kind = node.operand.type
     if hasattr(kind, "elements"):
-        return Py(f"{writer.module.helper('tuples.get')}({operand.text}, {node.name!r})")
+        text = f"{operand.text}._elements.get({node.name!r})"
+        return Py(f"(None if {operand.text} is None else {text})" if operand.nullable else text)
     text = f"{operand.text}.{node.name}"
     if isinstance(node.type, ListOf):
         text = f"list({text})"

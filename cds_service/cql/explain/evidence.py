@@ -122,12 +122,12 @@ class Noted:
         if not noted:
             return Grounds(value, ())
         named = {key[0] for key in noted if key[1] is not None}
-        found = [
-            self._said.get(key) or self._say(key, pair[0], run)
-            for key, pair in noted.items()
-            if key[1] is not None or key[0] not in named
-        ]
-        return Grounds(value, tuple(dict.fromkeys(found)))
+        found: dict[tuple[str, str | None], ResourceEvidence] = {}
+        for key, pair in noted.items():
+            if key[1] is not None or key[0] not in named:
+                said = self._said.get(key) or self._say(key, pair[0], run)
+                found.setdefault((said.reference, said.element), said)
+        return Grounds(value, tuple(found.values()))
 
     def _say(self, key: tuple[int, str | None], resource: Any, run: TracedRun) -> ResourceEvidence:
         made = ResourceEvidence(run.facts.reference_to(resource), key[1], effective_of(resource))

@@ -87,6 +87,8 @@ def as_parameter(value: Any, kind: Type, entry: ParameterEntry) -> Any:
 
 
 def _read(value: Any, kind: Type) -> Any:
+    if value.__class__ is str and kind is STRING:
+        return value
     if value is None or kind in (ANY, NULL) or isinstance(kind, ChoiceOf | TupleOf):
         return value
     if isinstance(kind, ListOf):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import lru_cache
+from types import NoneType
 from typing import Any
 
 from cds_service.cql.runtime.run import UNSET, Failed, Run
@@ -14,7 +14,6 @@ Notice = tuple[tuple[int, str | None], tuple[Any, str | None]]
 Noticed = dict[tuple[int, str | None], tuple[Any, str | None]]
 
 
-@dataclass(slots=True)
 class Frame:
     """What was noted while one definition was worked out.
 
@@ -22,12 +21,18 @@ class Frame:
     (`captures`): only who uses the tuple rests on it.
     """
 
-    slot: int
-    resources: Noticed = field(default_factory=dict)
-    used: dict[int, None] = field(default_factory=dict)
-    searches: list[tuple[str, str | None, str | None, int]] = field(default_factory=list)
-    quiet: int = 0
-    captures: list[Noticed] = field(default_factory=list)
+    __slots__ = ("captures", "quiet", "resources", "searches", "slot", "used")
+
+    def __init__(self, slot: int) -> None:
+        self.slot = slot
+        self.resources: Noticed = {}
+        self.used: dict[int, None] = {}
+        self.searches: list[tuple[str, str | None, str | None, int]] = []
+        self.quiet = 0
+        self.captures: list[Noticed] = []
+
+
+_BARE = frozenset({NoneType, bool, int, str, list})  # what tuples mostly hold
 
 
 @lru_cache(maxsize=512)
@@ -39,7 +44,7 @@ def _is_resource(kind: type) -> bool:
 class TracedRun(Run):
     """A run with a note for each definition: resources, searches, and the definitions that it asked."""
 
-    __slots__ = ("frames", "origins", "top")
+    __slots__ = ("frames", "looked_into", "origins", "top")
 
     def __init__(
         self, slots: int, facts: Any, terminology: Any, base: TracedRun | None = None, changed: bytes | None = None
@@ -49,6 +54,7 @@ class TracedRun(Run):
         self.top = Frame(-1)
         # What tuples were made of; shared, so that a tuple keeps its origin wherever it goes.
         self.origins: dict[int, tuple[Tuple, Noticed]] = base.origins if base is not None else {}
+        self.looked_into: set[int] = base.looked_into if base is not None else set()
 
     def ask(self, slot: int, function: Callable[[Any], Any]) -> Any:
         """The value of a definition, noted as asked by the one at work."""
@@ -89,27 +95,32 @@ class TracedRun(Run):
             into = frame.captures[-1] if frame.captures else frame.resources
             for item in value if value.__class__ is list else (value,):
                 if item.__class__ is Tuple:
-                    known = self.origins.get(id(item))
-                    if known is not None:
-                        into.update(known[1])
-                    for inner in item.values():
-                        if _is_resource(inner.__class__):
-                            into.setdefault((id(inner), None), (inner, None))
+                    into.update(self.made_of(item))
                 elif _is_resource(item.__class__):
                     into.setdefault((id(item), element), (item, element))
         return value
+
+    def made_of(self, made: Tuple) -> Noticed:
+        """The resources that a tuple was made of, with those that it holds."""
+        identity = id(made)
+        known = self.origins.get(identity)
+        if known is None:
+            known = self.origins[identity] = (made, {})
+        noted = known[1]
+        if identity not in self.looked_into:
+            self.looked_into.add(identity)
+            for inner in made._elements.values():
+                kind = inner.__class__
+                if kind not in _BARE and _is_resource(kind):
+                    noted.setdefault((id(inner), None), (inner, None))
+        return noted
 
     def resources_in(
         self, item: Any, element: str | None
     ) -> Iterator[tuple[tuple[int, str | None], tuple[Any, str | None]]]:
         """The resources that an item is or was made of."""
-        if isinstance(item, Tuple):
-            known = self.origins.get(id(item))
-            if known is not None:
-                yield from known[1].items()
-            for inner in item.values():
-                if _is_resource(inner.__class__):
-                    yield (id(inner), None), (inner, None)
+        if item.__class__ is Tuple:
+            yield from self.made_of(item).items()
         elif _is_resource(item.__class__):
             yield (id(item), element), (item, element)
 
@@ -129,8 +140,10 @@ class TracedRun(Run):
         if isinstance(value, Tuple):
             _, noted = self.origins.setdefault(id(value), (value, {}))
             for resource in resources:
-                for key, pair in self.resources_in(resource, None):
-                    noted.setdefault(key, pair)
+                if resource.__class__ is Tuple:
+                    noted.update(self.made_of(resource))
+                elif resource is not None and _is_resource(resource.__class__):
+                    noted.setdefault((id(resource), None), (resource, None))
         else:
             for resource in resources:
                 self.note(resource, None)
