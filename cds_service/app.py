@@ -212,6 +212,7 @@ def pages_for_people(
         folders=content_folders(settings),
         base_url=settings.own_url,
         earlier=settings.earlier_content,
+        quality_data=settings.quality_data,
         limits=Limits(size=settings.max_body_bytes),
     )
     found = [workbench(bench, about, Door(settings.workbench_token))] if settings.shows_workbench else []

@@ -77,6 +77,12 @@ def _folder(value: str) -> Path:
     return Path(value)
 
 
+def _place(value: str) -> Path:
+    if not Path(value).exists():
+        raise ValueError("must name a file or folder that exists")
+    return Path(value)
+
+
 def _url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
@@ -193,6 +199,11 @@ class Settings:
         _text,
         "Password that the workbench asks for, with any user name; unset: it asks for none.",
         secret=True,
+    )
+    quality_data: Path | None = _setting(
+        None,
+        _place,
+        "Records for the quality page of the workbench: a file or folder as `cds-service quality` reads it.",
     )
     earlier_content: tuple[Path, ...] = _setting(
         (),

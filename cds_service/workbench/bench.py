@@ -65,6 +65,7 @@ class Bench:
     folders: tuple[Path, ...]  # of the loaded content: case files are looked for below them
     base_url: str
     earlier: tuple[Path, ...] = ()  # folders with earlier versions of the content
+    quality_data: Path | None = None  # records of the site for the quality page
     limits: Limits = field(default_factory=Limits)
     now: Callable[[], datetime] = _now
     clock: Callable[[], float] = time.perf_counter

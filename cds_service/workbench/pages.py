@@ -21,6 +21,7 @@ from cds_service.workbench.markdown import render_markdown
 from cds_service.workbench.marks import order_words
 from cds_service.workbench.plan_routes import add_plans
 from cds_service.workbench.playground_pages import add_playground
+from cds_service.workbench.quality_pages import add_quality
 from cds_service.workbench.terminology_routes import add_terminology
 from cds_service.workbench.use_pages import add_use
 
@@ -30,6 +31,7 @@ _PAGES = (
     Page("plans", "Plans"),
     Page("terminology", "Terminology"),
     Page("use", "Use"),
+    Page("quality", "Quality"),
     Page("docs", "Docs"),
 )
 
@@ -64,6 +66,7 @@ def workbench(bench: Bench, about: About, door: Door) -> Blueprint:
     add_plans(blueprint, bench)
     add_terminology(blueprint, bench)
     add_use(blueprint, bench)
+    add_quality(blueprint, bench, bench.quality_data)
     add_documents(blueprint, bench)
     return blueprint
 
