@@ -35,7 +35,12 @@ def patient(gender: str = "female", birth: str = "1953-01-01") -> Resource:
 def condition(code: str, system: str = ICD, onset: str | None = "2025-06-08", **more: Any) -> Resource:
     """An active, confirmed condition; `clinical`, `proven` and `level` say otherwise, None leaves them out."""
     clinical, proven, level = more.pop("clinical", "active"), more.pop("proven", "confirmed"), more.pop("level", None)
-    resource = {"resourceType": "Condition", "id": f"c{next(_numbers)}", "code": coded(system, code), **_SUBJECT}
+    resource: Resource = {
+        "resourceType": "Condition",
+        "id": f"c{next(_numbers)}",
+        "code": coded(system, code),
+        **_SUBJECT,
+    }
     if clinical:
         resource["clinicalStatus"] = coded(f"{HL7}/condition-clinical", clinical)
     if proven:
@@ -48,7 +53,7 @@ def condition(code: str, system: str = ICD, onset: str | None = "2025-06-08", **
 
 
 def observation(code: dict[str, Any], when: str, **more: Any) -> Resource:
-    resource = {"resourceType": "Observation", "id": f"o{next(_numbers)}", "status": "final", "code": code}
+    resource: Resource = {"resourceType": "Observation", "id": f"o{next(_numbers)}", "status": "final", "code": code}
     return resource | {"effectiveDateTime": when, **_SUBJECT} | more
 
 
@@ -82,24 +87,29 @@ def stated(fact: str, value: Any = None, when: str = "2025-06-12", **more: Any) 
 
 def allergy(system: str, code: str, **more: Any) -> Resource:
     active = coded(f"{HL7}/allergyintolerance-clinical", "active")
-    resource = {"resourceType": "AllergyIntolerance", "id": f"a{next(_numbers)}", "clinicalStatus": active}
+    resource: Resource = {"resourceType": "AllergyIntolerance", "id": f"a{next(_numbers)}", "clinicalStatus": active}
     return resource | {"code": coded(system, code), "patient": {"reference": "Patient/p1"}} | more
 
 
 def procedure(code: str, when: str, system: str = CPT, **more: Any) -> Resource:
-    resource = {"resourceType": "Procedure", "id": f"p{next(_numbers)}", "status": "completed"}
+    resource: Resource = {"resourceType": "Procedure", "id": f"p{next(_numbers)}", "status": "completed"}
     return resource | {"code": coded(system, code), "performedDateTime": when, **_SUBJECT} | more
 
 
 def prescription(status: str = "active", **more: Any) -> Resource:
-    resource = {"resourceType": "MedicationRequest", "id": f"m{next(_numbers)}", "status": status, "intent": "order"}
+    resource: Resource = {
+        "resourceType": "MedicationRequest",
+        "id": f"m{next(_numbers)}",
+        "status": status,
+        "intent": "order",
+    }
     return resource | _SUBJECT | more
 
 
 def order(code: str, system: str = f"{OURS}/vcf-procedures", at: str | Sequence[str] = (), **more: Any) -> Resource:
     """A draft order, `at` one or several levels."""
     levels = [at] if isinstance(at, str) else at
-    resource = {"resourceType": "ServiceRequest", "id": "o1", "status": "draft", "intent": "order"}
+    resource: Resource = {"resourceType": "ServiceRequest", "id": "o1", "status": "draft", "intent": "order"}
     resource |= {"code": coded(system, code), **_SUBJECT}
     if levels:
         resource["bodySite"] = [coded(f"{OURS}/vertebral-level", level) for level in levels]
@@ -111,7 +121,7 @@ def bundle(resources: Sequence[Resource], **more: Any) -> Resource:
     return {"resourceType": "Bundle", "type": "searchset", "entry": entries, **more}
 
 
-def fracture(level: str | None = "L1", onset: str = "2025-06-08", **more: Any) -> Resource:
+def fracture(level: str | None = "L1", onset: str | None = "2025-06-08", **more: Any) -> Resource:
     return condition("M80.08XA", onset=onset, level=level, **more)
 
 
