@@ -40,7 +40,7 @@ wheel: $(VENV)/.dev
 lock: $(VENV)/.python
 	$(PIP) install 'uv>=0.5'
 	echo 'setuptools>=77' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-		--extra postgres pyproject.toml - --output-file requirements.lock
+		--extra postgres --extra quality pyproject.toml - --output-file requirements.lock
 	echo 'setuptools>=77' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--extra dev --constraint requirements.lock pyproject.toml - --output-file requirements-dev.lock
 
