@@ -203,3 +203,12 @@ def test_text_of_the_request_stays_text(customer: Customer) -> None:
     given = order("24968-0", LOINC, at="L1")
     given["code"]["text"] = evil
     assert "<script" not in customer.ask([given], CHART).text
+
+
+@pytest.mark.parametrize(
+    "ordered", [order("mri-spine-wo", at="L1"), order("24968-0", LOINC, at="L1")], ids=["rated", "asked"]
+)
+def test_order_select_says_what_makes_it_critical(customer: Customer, ordered: Resource) -> None:
+    (card,) = customer.ask([ordered], [*CHART, condition("G83.4")], service="vcf-order-select").cards
+    assert card["indicator"] == "critical"
+    assert card["summary"].startswith("Act now")

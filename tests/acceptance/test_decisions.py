@@ -363,3 +363,30 @@ def test_a_stated_cause_may_come_in_any_coding_that_it_maps_to(customer: Custome
     ]:
         cause["valueCodeableConcept"] = coded(system, code)
         assert customer.ask([AUGMENTATION], [*READY, *LABS, cause]).record["status"] == expected
+
+
+TIES: Sequence[tuple[str, Sequence[Resource], dict[str, Any]]] = [
+    ("yes and no", [stated("sepsis", True), stated("sepsis", False)], {"absolute": None, "safetyAsk": ["sepsis"]}),
+    ("yes and unknown", [stated("sepsis", True), stated("sepsis")], {"absolute": None, "safetyAsk": ["sepsis"]}),
+    ("the same twice", [stated("sepsis", True), stated("sepsis", True)], {"absolute": ["ABS-B1"]}),
+    (
+        "a later word",
+        [stated("sepsis", True), stated("sepsis", False, "2025-06-13")],
+        {"absolute": None, "safetyAsk": None},
+    ),
+    ("two results of one day", [result("6301-6", 1.9)], {"relative": None, "safetyAsk": ["inr"]}),
+    (
+        "a preliminary one beside the final",
+        [result("6301-6", 1.9, status="preliminary")],
+        {"relative": None, "safetyAsk": None},
+    ),
+]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(("title", "data", "expected"), TIES, ids=[row[0] for row in TIES])
+def test_contradictions_of_one_moment_are_open_whatever_their_order(
+    customer: Customer, turned: bool, title: str, data: Sequence[Resource], expected: dict[str, Any]
+) -> None:
+    chart = [*READY, *LABS, *data]
+    assert_says(customer.ask([AUGMENTATION], chart[::-1] if turned else chart).record, V6 | expected)
