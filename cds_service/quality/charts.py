@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from math import ceil
 
 from cds_service.quality.statistics import funnel
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 640, 300, 56, 40, 16, 16
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 640, 320, 56, 40, 36, 16
+_LETTER = 6.2  # widest usual advance of a letter at the size of the labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,8 @@ def _axes(frame: _Frame, label: str, ticks: Sequence[tuple[float, str]] | None =
         rate = frame.top * step / 4
         parts.append(f'<text x="{LEFT - 6}" y="{frame.y(rate) + 4:.1f}" text-anchor="end">{rate:.1%}</text>')
     marks = ticks or [(round(frame.largest * step / 4), str(round(frame.largest * step / 4))) for step in range(5)]
-    every = max(1, len(marks) // 12)
+    room = (WIDTH - LEFT - RIGHT) / (len(marks) + 1)
+    every = max(1, ceil((max(len(name) for _, name in marks) * _LETTER + 8) / room))
     for number, (at, name) in enumerate(marks):
         if number % every == 0:
             parts.append(f'<text x="{frame.x(at):.1f}" y="{base + 16}" text-anchor="middle">{escape(name)}</text>')
@@ -97,9 +100,12 @@ def _axes(frame: _Frame, label: str, ticks: Sequence[tuple[float, str]] | None =
 
 def _line(frame: _Frame, rate: float, label: str, kind: str = "limit") -> str:
     y = frame.y(min(rate, frame.top))
+    beside = y + 12 if y - 16 < TOP else y - 4
+    # The median stands at the left, so that its words never lie on those of a limit close by.
+    place = f'x="{LEFT + 4}"' if kind == "median" else f'x="{WIDTH - RIGHT}" text-anchor="end"'
     return (
         f'<path class="{kind}" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>'
-        f'<text x="{WIDTH - RIGHT}" y="{y - 4:.1f}" text-anchor="end">{escape(label)}</text>'
+        f'<text {place} y="{beside:.1f}">{escape(label)}</text>'
     )
 
 
@@ -107,12 +113,20 @@ def _dot(frame: _Frame, at: float, point: Point) -> str:
     words = escape(f"{point.name}: {point.events} of {point.total}, {point.rate:.1%}")
     kind = "dot flagged" if point.flagged else "dot"
     x, y = frame.x(at), frame.y(point.rate)
-    mark = f'<text x="{x + 7:.1f}" y="{y - 5:.1f}">{escape(point.name)}</text>' if point.flagged else ""
+    mark = _mark(point.name, x, y) if point.flagged else ""
     return f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="4.5"><title>{words}</title></circle>{mark}'
+
+
+def _mark(name: str, x: float, y: float) -> str:
+    """The name beside a dot: to its left where it would leave the frame on the right, below it at the very top."""
+    outside = x + 7 + len(name) * _LETTER > WIDTH - RIGHT
+    place = f'x="{x - 7:.1f}" text-anchor="end"' if outside else f'x="{x + 7:.1f}"'
+    return f'<text {place} y="{y + 14 if y - 15 < TOP else y - 5:.1f}">{escape(name)}</text>'
 
 
 def _svg(title: str, description: str, parts: Sequence[str]) -> str:
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" xmlns="http://www.w3.org/2000/svg">'
-        f"<title>{escape(title)}</title><desc>{escape(description)}</desc>{''.join(parts)}</svg>"
+        f"<title>{escape(title)}</title><desc>{escape(description)}</desc>"
+        f'<text class="heading" x="{LEFT}" y="18">{escape(title)}</text>{"".join(parts)}</svg>'
     )

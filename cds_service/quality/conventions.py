@@ -35,3 +35,4 @@ class Conventions:
     smallest_volume: int = 30
     smallest_expected: float = 5.0
     kappa_bands: tuple[Band, ...] = ()
+    case_mix: tuple[str, ...] = ()  # stratifiers whose shares stand beside every figure

@@ -2,8 +2,8 @@
 
 Standard elements carry the structure. Our extensions on a group (base `<canonical>/StructureDefinition/`) carry
 what FHIR has no element for: `quality-limit`, `quality-published`, `quality-unit`, `quality-review`,
-`quality-at`, `quality-association`, `quality-agreement`. They are told by the last part of their URL, so that a
-site may move the base.
+`quality-at`, `quality-association`, `quality-association-published`, `quality-agreement`. They are told by the last
+part of their URL, so that a site may move the base.
 """
 
 from __future__ import annotations
@@ -77,6 +77,7 @@ class AgreementOf:
     first: str
     second: str
     axis: str | None
+    published: str | None = None  # what the literature found, in words
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ class Group:
     at: str | None  # definition of the moment of each item; the populations are then asked as of that moment
     association_with: tuple[str, ...]
     agreements: tuple[AgreementOf, ...]
+    association_published: tuple[tuple[str, str], ...] = ()  # stratifier, what the literature found, in words
 
     def define(self, role: str) -> str | None:
         """The definition that fills `role`, if the group has it."""
@@ -167,8 +169,13 @@ def _parse_group(group: Mapping[str, Any], measure: str, number: int) -> Group:
                 _Extensions(row).required("first", place),
                 _Extensions(row).required("second", place),
                 _Extensions(row).text("axis"),
+                _Extensions(row).text("published"),
             )
             for row in extensions.nested("quality-agreement")
+        ),
+        association_published=tuple(
+            (_Extensions(row).required("with", place), _Extensions(row).required("text", place))
+            for row in extensions.nested("quality-association-published")
         ),
     )
 

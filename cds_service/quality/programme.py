@@ -131,6 +131,7 @@ def _conventions(settings: Mapping[str, Any]) -> Conventions:
         smallest_volume=int(settings.get("smallest-volume", base.smallest_volume)),
         smallest_expected=float(settings.get("smallest-expected", base.smallest_expected)),
         kappa_bands=tuple(_band(row) for row in listed(settings.get("kappa-band"))),
+        case_mix=tuple(map(str, listed(settings.get("case-mix")))),
     )
 
 

@@ -9,12 +9,13 @@ from functools import cache
 import jinja2
 from markupsafe import Markup
 
-from cds_service.quality.analysis import Comparison, Figure, GroupAnalysis, Readers
+from cds_service.quality.analysis import Comparison, Figure, GroupAnalysis, Readers, role_of, role_of_all
 from cds_service.quality.charts import Point, funnel_plot, run_chart
 from cds_service.quality.conventions import Conventions
 from cds_service.quality.counting import Item
 from cds_service.quality.measures import Measure
-from cds_service.quality.tables import limit_words, percent, published_words, to_json
+from cds_service.quality.people import Cell, opens, people_json, people_script
+from cds_service.quality.tables import limit_words, mix_words, percent, published_words, to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class _Head:
 class _Table:
     caption: str
     heads: tuple[_Head, ...]
-    rows: tuple[tuple[str, ...], ...]
+    rows: tuple[tuple[Cell, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,6 @@ class _Part:
     title: str
     charts: tuple[Markup, ...]
     tables: tuple[_Table, ...]
-    items: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -97,6 +97,8 @@ def render_report(analyses: Sequence[GroupAnalysis], frame: Frame, conventions: 
         confidence=f"{conventions.confidence:.0%}",
         sections=sections_of(analyses, frame),
         failures=to_json(analyses)["failures"],
+        people=Markup(people_json(analyses)),  # noqa: S704 - people_json escapes what could end the element
+        script=Markup(people_script()),  # noqa: S704 - our own file
     )
     return page
 
@@ -104,12 +106,11 @@ def render_report(analyses: Sequence[GroupAnalysis], frame: Frame, conventions: 
 def _part(analysis: GroupAnalysis, frame: Frame) -> _Part:
     titles = {stratifier.code: stratifier.title for stratifier in analysis.group.stratifiers}
     tables = [_figure_table(analysis, titles)]
-    tables += [_comparison_table(comparison, titles) for comparison in analysis.comparisons]
+    tables += [_comparison_table(comparison, titles, analysis) for comparison in analysis.comparisons]
     tables += [_reader_table(readers, analysis) for readers in analysis.readers]
     if analysis.group.review:
         tables.append(_review_table(analysis.review, titles))
-    items = sorted({_item_words(item) for figure_item in (analysis.review,) for item in figure_item})
-    return _Part(analysis.group.title, tuple(_charts(analysis, frame)), tuple(tables), tuple(items))
+    return _Part(analysis.group.title, tuple(_charts(analysis, frame)), tuple(tables))
 
 
 def _charts(analysis: GroupAnalysis, frame: Frame) -> list[Markup]:
@@ -117,83 +118,101 @@ def _charts(analysis: GroupAnalysis, frame: Frame) -> list[Markup]:
     found = []
     for split, figures in analysis.by:
         limit = next((limit.rate for limit in limits if limit.stratum is None), None)
+        mixed = bool(limits) and limit is None  # limits hold within a stratum: charts of the mixture would mislead
         points = [_point(figure) for figure in figures]
+        if mixed and len(split) == 1:
+            continue
         if split == (frame.operator,):
             found.append(
                 funnel_plot(f"{analysis.group.title}, by {frame.operator}", points, limit, analysis.group.unit)
             )
         elif split == (frame.period_split,):
             found.append(run_chart(f"{analysis.group.title}, over time", points, limit))
-        elif len(split) == 2 and split[0] == frame.operator:
-            found += _funnels_by_stratum(analysis, split, figures)
+        elif len(split) == 2 and {frame.operator, frame.period_split} & set(split):
+            found += _charts_by_stratum(analysis, split, figures, frame)
     return [Markup(chart) for chart in found if chart]  # noqa: S704 - charts escapes every text itself
 
 
-def _funnels_by_stratum(analysis: GroupAnalysis, split: tuple[str, ...], figures: Sequence[Figure]) -> list[str]:
+def _charts_by_stratum(
+    analysis: GroupAnalysis, split: tuple[str, ...], figures: Sequence[Figure], frame: Frame
+) -> list[str]:
     """Operators are compared within one stratum only: a mixture would compare patients, not operators."""
-    strata = sorted({figure.cell[1] for figure in figures})
+    compared = split.index(frame.operator if frame.operator in split else frame.period_split)
+    other = 1 - compared
     limits = {
         limit.stratum.value: limit.rate
         for limit in analysis.group.limits
-        if limit.stratum and limit.stratum.code == split[1]
+        if limit.stratum and limit.stratum.code == split[other]
     }
-    return [
-        funnel_plot(
-            f"{analysis.group.title}, {stratum}, by {split[0]}",
-            [_point(figure) for figure in figures if figure.cell[1] == stratum],
-            limits.get(stratum),
-            analysis.group.unit,
-        )
-        for stratum in strata
-        if stratum in limits
-    ]
+    charts = []
+    for stratum, limit in limits.items():
+        points = [_point(figure, compared) for figure in figures if figure.cell[other] == stratum]
+        title = f"{analysis.group.title}, {stratum}"
+        if split[compared] == frame.operator:
+            charts.append(funnel_plot(f"{title}, by {frame.operator}", points, limit, analysis.group.unit))
+        else:
+            charts.append(run_chart(f"{title}, over time", points, limit))
+    return charts
 
 
-def _point(figure: Figure) -> Point:
+def _point(figure: Figure, compared: int = 0) -> Point:
     flagged = any(judged.flag == "exceeds" for judged in figure.judged)
-    return Point(figure.cell[0] if figure.cell else "all", figure.share.events, figure.share.total, flagged)
+    name = figure.cell[compared] if figure.cell else "all"
+    return Point(name, figure.share.events, figure.share.total, flagged)
 
 
 def _figure_table(analysis: GroupAnalysis, titles: Mapping[str, str]) -> _Table:
-    heads = (
-        "",
-        "Events",
-        analysis.group.unit.capitalize(),
-        "Rate",
-        "Interval",
-        "Not evaluable",
-        "Limit",
-        "Flag",
-        "Published",
-    )
-    rows = [_figure_row("All", analysis.overall)]
+    rated = analysis.group.define("numerator") is not None
+    heads = [_Head(""), *((_Head("Events", number=True),) if rated else ())]
+    heads.append(_Head(analysis.group.unit.capitalize(), number=True))
+    heads += [_Head(text, number=True) for text in (("Rate", "Interval") if rated else ())]
+    heads += [_Head("Not evaluable", number=True)]
+    heads += [_Head(text) for text in ("Limit", "Flag", "Published", "Case mix")]
+    rows = [_figure_row(Cell("All"), analysis.overall, analysis, {}, rated)]
     for split, figures in analysis.by:
         name = " and ".join(titles.get(code, code) for code in split)
-        rows += [_figure_row(f"{name}: {', '.join(figure.cell)}", figure) for figure in figures]
+        rows += [
+            _figure_row(
+                Cell(f"{name}: {', '.join(figure.cell)}"),
+                figure,
+                analysis,
+                dict(zip(split, figure.cell, strict=True)),
+                rated,
+            )
+            for figure in figures
+        ]
+    return _without_empty(_Table(analysis.group.description or analysis.group.title, tuple(heads), tuple(rows)))
+
+
+def _without_empty(table: _Table) -> _Table:
+    """The same table without columns of words in which nothing stands."""
+    kept = [at for at, head in enumerate(table.heads) if at == 0 or head.number or any(row[at] for row in table.rows)]
     return _Table(
-        analysis.group.description or analysis.group.title,
-        tuple(_Head(text, number=1 <= at <= 5) for at, text in enumerate(heads)),
-        tuple(rows),
+        table.caption,
+        tuple(table.heads[at] for at in kept),
+        tuple(tuple(row[at] for at in kept) for row in table.rows),
     )
 
 
-def _figure_row(name: str, figure: Figure) -> tuple[str, ...]:
+def _figure_row(
+    name: Cell, figure: Figure, analysis: GroupAnalysis, where: Mapping[str, str], rated: bool
+) -> tuple[Cell, ...]:
     share = figure.share
     interval = f"{percent(share.low)} to {percent(share.high)}" if share.low is not None else "n/a"
     return (
         name,
-        str(share.events),
-        str(share.total),
-        percent(share.rate),
-        interval,
-        str(figure.not_evaluable),
-        "; ".join(limit_words(judged.limit) for judged in figure.judged),
-        "; ".join(judged.flag for judged in figure.judged),
-        "; ".join(published_words(row) for row in figure.published),
+        *((opens(share.events, analysis, "numerator", where),) if rated else ()),
+        opens(share.total, analysis, role_of_all(analysis.group), where),
+        *((Cell(percent(share.rate)), Cell(interval)) if rated else ()),
+        opens(figure.not_evaluable, analysis, "denominator-exception", where),
+        Cell("; ".join(limit_words(judged.limit) for judged in figure.judged)),
+        Cell("; ".join(judged.flag for judged in figure.judged)),
+        Cell("; ".join(published_words(row) for row in figure.published)),
+        Cell(mix_words(figure.mix)),
     )
 
 
-def _comparison_table(comparison: Comparison, titles: Mapping[str, str]) -> _Table:
+def _comparison_table(comparison: Comparison, titles: Mapping[str, str], analysis: GroupAnalysis) -> _Table:
     found = comparison.association
     if found is None:
         words = "nothing to compare"
@@ -203,13 +222,38 @@ def _comparison_table(comparison: Comparison, titles: Mapping[str, str]) -> _Tab
             words += f"; expected counts down to {found.smallest_expected:.1f}: read with care"
     row_title = titles.get(comparison.rows, comparison.rows)
     column_title = titles.get(comparison.columns, comparison.columns)
+    published = f". Published: {comparison.published}" if comparison.published else ""
     return _Table(
-        f"{column_title} by {row_title}: {words}",
-        (
-            _Head(row_title),
-            *(_Head(name, number=True) for name in comparison.column_names),
+        f"{column_title} by {row_title}: {words}{published}",
+        (_Head(row_title), *(_Head(name, number=True) for name in comparison.column_names)),
+        _crossed(
+            analysis,
+            (comparison.rows, comparison.columns),
+            comparison.row_names,
+            comparison.column_names,
+            comparison.counts,
         ),
-        tuple((name, *map(str, counts)) for name, counts in zip(comparison.row_names, comparison.counts, strict=True)),
+    )
+
+
+def _crossed(
+    analysis: GroupAnalysis,
+    codes: tuple[str, str],
+    names: Sequence[str],
+    heads: Sequence[str],
+    counts: Sequence[Sequence[int]],
+) -> tuple[tuple[Cell, ...], ...]:
+    """The rows of a cross table; each number opens its list."""
+    role = role_of(analysis.group)
+    return tuple(
+        (
+            Cell(name),
+            *(
+                opens(number, analysis, role, {codes[0]: name, codes[1]: head})
+                for head, number in zip(heads, numbers, strict=True)
+            ),
+        )
+        for name, numbers in zip(names, counts, strict=True)
     )
 
 
@@ -226,12 +270,14 @@ def _reader_table(readers: Readers, analysis: GroupAnalysis) -> _Table:
             f"{found.readings} read twice, agreement {percent(found.observed)}, kappa {found.kappa:.3f} "
             f"({found.low:.3f} to {found.high:.3f}), {readers.band or 'no band'}"
         )
-    published = "; ".join(published_words(row) for row in analysis.group.published)
+    published = readers.reading.published
     axis = f", {readers.reading.axis}" if readers.reading.axis else ""
     return _Table(
         f"Two readers{axis}: {words}" + (f". Published: {published}" if published else ""),
         (_Head("First reader / second reader"), *(_Head(name, number=True) for name in readers.classes)),
-        tuple((name, *map(str, counts)) for name, counts in zip(readers.classes, readers.counts, strict=True)),
+        _crossed(
+            analysis, (readers.reading.first, readers.reading.second), readers.classes, readers.classes, readers.counts
+        ),
     )
 
 
@@ -240,9 +286,8 @@ def _review_table(items: Sequence[Item], titles: Mapping[str, str]) -> _Table:
     return _Table(
         "For review, each one whatever the rate",
         (_Head("Patient"), _Head("Event or procedure"), *(_Head(titles.get(code, code)) for code in codes)),
-        tuple((item.subject, item.name, *(item.strata.get(code, "") for code in codes)) for item in items),
+        tuple(
+            tuple(map(Cell, (item.subject, item.name, *(item.strata.get(code, "") for code in codes))))
+            for item in items
+        ),
     )
-
-
-def _item_words(item: Item) -> str:
-    return f"{item.subject}: {item.name}"

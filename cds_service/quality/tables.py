@@ -7,12 +7,12 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from cds_service.quality.analysis import Figure, GroupAnalysis
+from cds_service.quality.analysis import Figure, GroupAnalysis, Mix
 from cds_service.quality.measures import Limit, Published
 
 COLUMNS = (
     "measure", "group", "title", "unit", "split", "stratum", "events", "total", "rate", "low", "high",
-    "not_evaluable", "excluded", "flag", "limit", "published",
+    "not_evaluable", "excluded", "flag", "limit", "published", "case_mix",
 )  # fmt: skip
 
 
@@ -45,7 +45,13 @@ def _row(analysis: GroupAnalysis, split: tuple[str, ...], figure: Figure) -> dic
         "flag": "; ".join(judged.flag for judged in figure.judged),
         "limit": "; ".join(limit_words(judged.limit) for judged in figure.judged),
         "published": "; ".join(published_words(row) for row in figure.published),
+        "case_mix": mix_words(figure.mix),
     }
+
+
+def mix_words(mix: Sequence[Mix]) -> str:
+    """Who was counted, as people read it."""
+    return "; ".join(", ".join(f"{value} {number}" for value, number in part.counts) for part in mix)
 
 
 def limit_words(limit: Limit) -> str:
@@ -128,6 +134,7 @@ def to_json(analyses: Sequence[GroupAnalysis]) -> dict[str, Any]:
                 "degrees": comparison.association and comparison.association.degrees,
                 "p": comparison.association and comparison.association.p,
                 "sparse": comparison.association and comparison.association.sparse,
+                "published": comparison.published,
             }
             for analysis in analyses
             for comparison in analysis.comparisons
@@ -146,6 +153,7 @@ def to_json(analyses: Sequence[GroupAnalysis]) -> dict[str, Any]:
                 "low": readers.agreement and readers.agreement.low,
                 "high": readers.agreement and readers.agreement.high,
                 "band": readers.band,
+                "published": readers.reading.published,
             }
             for analysis in analyses
             for readers in analysis.readers

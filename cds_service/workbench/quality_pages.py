@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import flask
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 from werkzeug.utils import secure_filename
 
 from cds_service.workbench.bench import Bench, UnusableInput
@@ -53,6 +54,12 @@ def add_quality(blueprint: Blueprint, bench: Bench, configured: Path | None) -> 
         return flask.render_template(
             "quality.html", sections=None, splits=_SPLITS, configured=configured is not None, asked={}
         )
+
+    @blueprint.get("/quality/people.js")
+    def quality_script() -> ResponseReturnValue:
+        from cds_service.quality.people import people_script
+
+        return flask.Response(people_script(), mimetype="text/javascript")
 
     @blueprint.post("/quality")
     def quality_report() -> ResponseReturnValue:
@@ -100,6 +107,7 @@ def _report(
     analyse: Callable[..., tuple[GroupAnalysis, ...]],
 ) -> ResponseReturnValue:
     from cds_service.quality.engines import count_here
+    from cds_service.quality.people import people_json
     from cds_service.quality.programme import read_programme
     from cds_service.quality.pseudonyms import with_pseudonyms
     from cds_service.quality.report import Frame, render_report, sections_of
@@ -135,6 +143,7 @@ def _report(
     return flask.render_template(
         "quality.html",
         sections=sections_of(analyses, frame),
+        people=Markup(people_json(analyses)),  # noqa: S704 - people_json escapes what could end the element
         splits=_SPLITS,
         configured=False,
         asked=asked,

@@ -33,6 +33,9 @@ def test_figures_stand_with_their_tables_and_downloads(site: Site) -> None:
     assert "small-volume" in text
     assert 'download="quality.csv"' in text
     assert "Practitioner/" not in text  # operators by pseudonym
+    assert 'data-who="' in text  # a number opens its list
+    assert '<script type="application/json" id="people">{"subjects"' in text
+    assert "dialog" in site.client().get("/quality/people.js").get_data(as_text=True)
     assert "style=" not in text  # the content security policy would drop it
 
 
