@@ -16,10 +16,12 @@ from cds_service.cases.reading import Case, UnreadableCases, read_cases
 from cds_service.cases.running import CaseResult, CaseRunner
 from cds_service.cli.apply import WrongUsage
 from cds_service.cli.progress import Progress
+from cds_service.cli.watching import run_whenever_changed
 from cds_service.errors import CdsError, ErrorGroup
 from cds_service.knowledge.knowledge import Knowledge
-from cds_service.knowledge.linting import Remark, lint
+from cds_service.knowledge.linting import lint
 from cds_service.knowledge.loading import LoadOptions, load_knowledge
+from cds_service.knowledge.remarks import Remark
 from cds_service.settings import default_content
 from cds_service.terminology.authorities import installed_authorities
 from cds_service.terminology.checks import Remark as CodeRemark
@@ -35,17 +37,26 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--coverage", action="store_true", help="list the rules, ratings and facts that no case reaches"
     )
+    parser.add_argument("--watch", action="store_true", help="check again whenever a file changes")
     parser.add_argument("--json", action="store_true", help="for machines")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """0: all good; 1: errors in the content or cases that fail."""
-    started = time.monotonic()
     for path in (*args.content, *(args.cases or ())):
         if not path.exists():
             raise WrongUsage(f"{path} does not exist.")
-    folders: Sequence[Path] = [_whole(path) for path in args.content] or [default_content()]
+    folders = [_whole(path) for path in args.content] or [default_content()]
+    if args.watch:
+        parts = [folder / name for folder in folders for name in ("plandefinitions", "terminology")]
+        watched = [part for part in parts if part.is_dir()] or folders
+        return run_whenever_changed([*watched, *(args.cases or ())], lambda: _check(args, folders))
+    return _check(args, folders)
+
+
+def _check(args: argparse.Namespace, folders: Sequence[Path]) -> int:
+    started = time.monotonic()
     try:
         knowledge = load_knowledge(folders, options=LoadOptions())
     except ErrorGroup as group:

@@ -82,10 +82,10 @@ def replay(args: argparse.Namespace, load_content: LoadContent) -> int:
             before = side_of(plan, load_content, args.content, baseline=args.baseline)
             runs.append(_Run(before, work / "before", slices, plan))
         parts = [each.done() for each in runs]
-        report = _Report(args, plan, runs, parts)
-        findings = report.make()
         if args.out:
-            parts[0].join(args.out)
+            parts[0].join(args.out)  # before anything is told: whoever reads along may stop reading
+        findings = _Report(args, plan, runs, parts).make()
+        if args.out:
             _forget(work)
     return 1 if findings else 0
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from cds_service.hooks.definitions import HOOKS
 from cds_service.knowledge.definitions import defines_of
 from cds_service.knowledge.knowledge import Knowledge
+from cds_service.knowledge.leftovers import leftovers
+from cds_service.knowledge.remarks import Remark
 from cds_service.knowledge.services import KnownService
 from cds_service.plans.order_words import PART_NAMES
 from cds_service.plans.policy import Policy
@@ -17,19 +18,9 @@ from cds_service.proposals.proposals import PLACEHOLDER
 
 _MANY = 3
 _HTML = re.compile(r"<[a-zA-Z/!]")
+_SENTENCE = re.compile(r"\w[^.!?]*[.!?]")
 # what plans/wording.py fills for groups, beside what it fills for orders
 _OF_GROUPS = frozenset({"titles", "count", "not-met-count", "not-documented-count", "group", "failures"})
-
-
-@dataclass(frozen=True, slots=True)
-class Remark:
-    """Something worth a look, with where it is."""
-
-    place: str
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.place}: {self.text}"
 
 
 def lint(knowledge: Knowledge) -> tuple[Remark, ...]:
@@ -46,7 +37,8 @@ def _all(knowledge: Knowledge) -> Iterator[Remark]:
         yield from _service(service, knowledge)
     for policy in knowledge.policies:
         yield from _policy(policy)
-    yield from _unused(knowledge)
+    yield from _missing(knowledge)
+    yield from leftovers(knowledge)
     yield from _terminology(knowledge.terminology.notes)
 
 
@@ -113,6 +105,8 @@ def _rule(rule: Rule, place: str, severities: set[str], sources: set[str]) -> It
         yield Remark(place, f"the severity {rule.severity} has no meaning in the policy")
     if not rule.sources:
         yield Remark(place, "no source is named")
+    if not _SENTENCE.search(rule.action.description):
+        yield Remark(place, "the description is no sentence that says the rule")
     for citation in rule.sources:
         if citation.source not in sources:
             yield Remark(place, f"the source {citation.source} has no name in the policy")
@@ -135,8 +129,8 @@ def _policy(policy: Policy) -> Iterator[Remark]:
                     yield Remark(f"{policy.plan.id}.{card.id}", f"nothing fills the placeholder {{{name}}}")
 
 
-def _unused(knowledge: Knowledge) -> Iterator[Remark]:
-    """Facts that nothing asks for are allowed; definitions of a plan's own library that nothing reaches are odd."""
+def _missing(knowledge: Knowledge) -> Iterator[Remark]:
+    """Definitions that a plan uses and no library has."""
     used: set[tuple[str, str]] = set()
     for service in knowledge.services.values():
         used |= defines_of(service.expressions())
