@@ -30,6 +30,8 @@ _log = logging.getLogger(__name__)
 _WAITING = 200
 _NONCE = 12
 _END: Final = None
+_GATHER_SECONDS = 0.05  # how long calls are gathered that are written together
+_PURGE_SECONDS = 10.0
 _LOOK_SECONDS = 0.2  # how often is looked whether anybody has answered anything
 _INSERT = "INSERT INTO forms (id, expires, sealed) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING"
 _ANSWER = """INSERT INTO form_answers (id, expires, sealed) VALUES (?, ?, ?)
@@ -63,6 +65,8 @@ class FormStore:
         self._queue: queue.Queue[tuple[str, KeptCall, int] | None] = queue.Queue(_WAITING)
         self._writer: threading.Thread | None = None
         self._starting = threading.Lock()
+        self._ending = threading.Event()
+        self._purged = float("-inf")
         self._looked, self._answered_until = float("-inf"), 0
 
     # --- calls
@@ -83,8 +87,10 @@ class FormStore:
     def flush(self) -> None:
         """Write what waits, and end."""
         if self._writer is not None:
+            self._ending.set()
             self._queue.put(_END)
             self._writer.join(10)
+            self._ending.clear()
             self._writer = None
 
     # --- answers
@@ -143,15 +149,34 @@ class FormStore:
                 self._writer.start()
 
     def _write(self) -> None:
-        while (entry := self._queue.get()) is not _END:
-            call_id, call, expires = entry
-            row = (call_id, expires, self._sealed(call_id, msgspec.msgpack.encode(call)))
+        is_open = True
+        while is_open:
+            entries = [self._queue.get()]
+            self._ending.wait(_GATHER_SECONDS)  # what comes meanwhile is written in the same transaction
+            while len(entries) < _WAITING:
+                try:
+                    entries.append(self._queue.get_nowait())
+                except queue.Empty:
+                    break
+            is_open = _END not in entries
+            calls = [entry for entry in entries if entry is not _END]
+            if calls:
+                self._write_calls(calls)
 
-            def insert(session: Session, row: tuple[str, int, str] = row) -> None:
-                session.execute("DELETE FROM forms WHERE expires < ?", (int(self._clock()),))
-                session.execute(_INSERT, row)
+    def _write_calls(self, calls: list[tuple[str, KeptCall, int]]) -> None:
+        rows = [
+            (call_id, expires, self._sealed(call_id, msgspec.msgpack.encode(call))) for call_id, call, expires in calls
+        ]
 
-            try:
-                self._database.run(insert)
-            except MemoryUnavailable as error:
+        def insert(session: Session) -> None:
+            session.execute_many(_INSERT, rows)
+            now = self._clock()
+            if abs(now - self._purged) > _PURGE_SECONDS:
+                session.execute("DELETE FROM forms WHERE expires < ?", (int(now),))
+                self._purged = now
+
+        try:
+            self._database.run(insert)
+        except MemoryUnavailable as error:
+            for call_id, _, _ in calls:
                 _log.warning("a call was not kept for its form: %s", error.what, extra={"id": call_id})
