@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cds_service.cql.compile import CompiledLibraries, InlineExpression, Source, compile_libraries
+from cds_service.cql.compiler.program import ROOTS
 from cds_service.errors import CdsError, ErrorGroup, Span
 from cds_service.facts.groups import CodeGroups
 from cds_service.fhir.model.types import Model, r4
@@ -118,7 +119,7 @@ def make_knowledge(
     errors += unusable
     compiled = _compile(content, definitions, model, terminology, roots, errors)
     if errors or compiled is None:
-        raise ErrorGroup(tuple(errors))
+        raise ErrorGroup(_causes_first(errors))
     reach = DefinitionReach(compiled)
     facts = _facts(compiled, definitions, draft, reach)
     definitions.facts = facts
@@ -143,6 +144,15 @@ def make_knowledge(
         reads=_unreadable_reads(definitions, reach),
         parameter_names=frozenset(p.name for name in compiled.libraries for p in compiled.parameters(name)),
     )
+
+
+def _causes_first(errors: Sequence[CdsError]) -> tuple[CdsError, ...]:
+    """A library that cannot be read comes before everything that misses its definitions."""
+    unread = [error for error in errors if error.code == "cql-syntax"]
+    if not unread:
+        return tuple(errors)
+    others = [error for error in errors if error.code != "cql-syntax"]
+    return (*unread, *(error for error in others if error.where is None or error.where.file != ROOTS))
 
 
 def _roots(

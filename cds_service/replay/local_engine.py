@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -37,7 +39,7 @@ def _run(parts: Parts, run: Run, missing: Sequence[int], processes: int) -> Iter
         return
     _Shared.parts, _Shared.run = parts, run
     context = multiprocessing.get_context("fork")
-    pool = ProcessPoolExecutor(min(processes, len(missing)), mp_context=context)
+    pool = ProcessPoolExecutor(min(processes, len(missing)), mp_context=context, initializer=_end_with_parent)
     try:
         pending: dict[Future[Tally], int] = {pool.submit(_do, number): number for number in missing}
         while pending:
@@ -50,6 +52,17 @@ def _run(parts: Parts, run: Run, missing: Sequence[int], processes: int) -> Iter
         ) from None
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed has nobody to work for, and would wait for ever."""
+
+    def wait_for_it() -> None:
+        if (parent := multiprocessing.parent_process()) is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=wait_for_it, daemon=True).start()
 
 
 def _do(number: int) -> Tally:

@@ -178,3 +178,11 @@ def test_activities_and_plans_share_their_libraries() -> None:
     ordered = {"title": "T", "definitionCanonical": f"{BASE}/ActivityDefinition/activity"}
     knowledge = knowledge_of([library(), plan(ordered), activity("Task", dynamicValue=dynamic)])
     assert len(knowledge.definitions.activities) == 1
+
+
+def test_a_library_that_cannot_be_read_is_told_before_what_misses_it(tmp_path: Path) -> None:
+    with pytest.raises(ErrorGroup) as caught:
+        small(tmp_path, logic__cql=SMALL_CQL.replace("library", "libary", 1))
+    first, *others = caught.value.errors
+    assert first.code == "cql-syntax"
+    assert all("logic.cql" in str(error) or "plan.yaml" in str(error) for error in others)

@@ -49,6 +49,7 @@ class InlineExpression:
     file: str = "<expression>"
 
 
+ROOTS = "<roots>"  # where those name a definition who compile libraries
 EXPRESSIONS = "<expressions>"
 
 
@@ -172,7 +173,7 @@ def compile_all(program: Program, declarations: Declarations, roots: Iterable[tu
             entry = library.entries.get(name) if library is not None else None
             if not isinstance(entry, DefinitionEntry):
                 program.problems.add(
-                    UnknownLibrary(f'There is no definition {library_name}."{name}".', where=Span("<roots>", 1, 1))
+                    UnknownLibrary(f'There is no definition {library_name}."{name}".', where=Span(ROOTS, 1, 1))
                 )
             else:
                 _noted(program, declarations.definition, entry)
