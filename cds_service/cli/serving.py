@@ -12,11 +12,13 @@ import logging
 import multiprocessing
 import signal
 import socket
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from granian.constants import Interfaces, SSLProtocols
 from granian.server.mp import MPServer, WorkerProcess
@@ -137,6 +139,25 @@ class _Respawns(dict[int, float]):
         return now if hopeless else default
 
 
+class Alarm:
+    """What wakes the first process; unlike an Event it may be set while a signal interrupts its being set.
+
+    Who ends a service often signals twice (the process, then its group), and an Event would wait for itself for good.
+    """
+
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[None] = SimpleQueue()
+
+    def set(self) -> None:
+        self._calls.put(None)
+
+    def wait(self) -> None:
+        self._calls.get()
+
+    def clear(self) -> None:
+        """Nothing: each call wakes once, and none is lost."""
+
+
 class _Server(MPServer):
     """Granian with forked workers that write what they owe before they end."""
 
@@ -161,6 +182,7 @@ class _Server(MPServer):
             websockets=False,
         )
         self.respawned_wrks = _Respawns()
+        self.main_loop_interrupt = cast(threading.Event, Alarm())
         self._make = make
         self._made: Served | None = None
         self._row = 0  # of the metrics: while a worker is replaced, old and new must not count in the same one

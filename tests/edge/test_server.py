@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from cds_service.cli.serving import Alarm
 from tests.edge.processes import Running, running
 from tests.edge.requests import hook_request
 
@@ -127,6 +128,28 @@ def test_calls_in_flight_are_answered_at_the_end(tmp_path: Path) -> None:
             thread.join()
         assert answers == [200] * 5
         assert len(kept(server, "decisions", "id")) == 5
+
+
+def test_who_says_stop_many_times_is_heard_once(tmp_path: Path) -> None:
+    """A supervisor may signal the process and then its group: signals that come in a burst must not block the end."""
+    with running(tmp_path) as server:
+        for _ in range(200):
+            server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(20) == 0
+
+
+def test_what_wakes_the_first_process_may_be_interrupted_by_itself() -> None:
+    alarm = Alarm()
+    before = signal.signal(signal.SIGALRM, lambda *_: alarm.set())
+    signal.setitimer(signal.ITIMER_REAL, 0.0003, 0.0003)
+    try:
+        end = time.monotonic() + 0.5
+        while time.monotonic() < end:
+            alarm.set()  # a threading.Event blocks for good here
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    alarm.wait()
 
 
 def test_too_many_calls_are_turned_away_and_then_all_is_well(tmp_path: Path) -> None:
