@@ -7,7 +7,7 @@ is never the same as "no".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -50,8 +50,9 @@ def count_patient(measure: Measure, definitions: Definitions, subject: str) -> t
 
 
 def _count_group(measure: Measure, group: Group, definitions: Definitions, subject: str) -> Counted:
+    then: dict[str, dict[str, str]] = {}
     try:
-        members = _members(measure, group, definitions, subject)
+        members = _members(measure, group, definitions, subject, then)
         strata = {
             stratifier.code: _values(definitions.value(measure.library, stratifier.define))
             for stratifier in group.stratifiers
@@ -64,15 +65,20 @@ def _count_group(measure: Measure, group: Group, definitions: Definitions, subje
             subject,
             name,
             _settle(frozenset(role for role, found in members.items() if name in found), group),
-            {code: value.get(name, value.get("", NOT_STATED)) for code, value in strata.items()},
+            {
+                **{code: value.get(name, value.get("", NOT_STATED)) for code, value in strata.items()},
+                **then.get(name, {}),
+            },
         )
         for name in names
     )
     return Counted(measure.identifier, group.identifier, items)
 
 
-def _members(measure: Measure, group: Group, definitions: Definitions, subject: str) -> dict[str, dict[str, None]]:
-    """Who is in each population; of a group with moments, each item is asked as of its own."""
+def _members(
+    measure: Measure, group: Group, definitions: Definitions, subject: str, strata: dict[str, dict[str, str]]
+) -> dict[str, dict[str, None]]:
+    """Who is in each population; of a group with moments, each item and its own strata are asked as of that moment."""
     if group.at is None:
         return {
             population.role: _names(definitions.value(measure.library, population.define), subject)
@@ -84,7 +90,15 @@ def _members(measure: Measure, group: Group, definitions: Definitions, subject: 
         for population in group.populations:
             if then.value(measure.library, population.define) is True:
                 members[population.role][row["item"]] = None
+        strata[row["item"]] = dict(_at_the_time(measure, group, then))
     return members
+
+
+def _at_the_time(measure: Measure, group: Group, then: Definitions) -> Iterator[tuple[str, str]]:
+    for stratifier in group.stratifiers:
+        value = then.value(measure.library, stratifier.define)
+        if value is not None and (isinstance(value, str) or not isinstance(value, Sequence)):
+            yield stratifier.code, _stratum_text(value)
 
 
 def _settle(roles: frozenset[str], group: Group) -> frozenset[str]:

@@ -28,6 +28,7 @@ def rows(analyses: Sequence[GroupAnalysis]) -> list[dict[str, Any]]:
 
 def _row(analysis: GroupAnalysis, split: tuple[str, ...], figure: Figure) -> dict[str, Any]:
     share = figure.share
+    rated = analysis.group.define("numerator") is not None  # else the group only counts
     return {
         "measure": analysis.measure.identifier,
         "group": analysis.group.identifier,
@@ -35,11 +36,11 @@ def _row(analysis: GroupAnalysis, split: tuple[str, ...], figure: Figure) -> dic
         "unit": analysis.group.unit,
         "split": " / ".join(split),
         "stratum": " / ".join(figure.cell),
-        "events": share.events,
+        "events": share.events if rated else None,
         "total": share.total,
-        "rate": share.rate,
-        "low": share.low,
-        "high": share.high,
+        "rate": share.rate if rated else None,
+        "low": share.low if rated else None,
+        "high": share.high if rated else None,
         "not_evaluable": figure.not_evaluable,
         "excluded": figure.excluded,
         "flag": "; ".join(judged.flag for judged in figure.judged),
@@ -95,20 +96,25 @@ def in_words(analyses: Sequence[GroupAnalysis]) -> str:
         for row in rows([analysis]):
             name = f"  {row['split']}: {row['stratum']}" if row["split"] else analysis.group.title
             span = f"{percent(row['low'])} to {percent(row['high'])}" if row["low"] is not None else ""
-            figure = f"{row['events']}/{row['total']}"
-            lines.append(f"{name:<58.58} {figure:>11} {percent(row['rate']):>8}  {span:<18} {row['flag']}".rstrip())
+            figure = f"{row['events']}/{row['total']}" if row["events"] is not None else str(row["total"])
+            rate = percent(row["rate"]) if row["events"] is not None else ""
+            lines.append(f"{name:<58.58} {figure:>11} {rate:>8}  {span:<18} {row['flag']}".rstrip())
         lines += [f"  could not be counted for {number} patients: {reason}" for reason, number in analysis.failures]
         for readers in analysis.readers:
             found = readers.agreement
             if found and found.kappa is not None:
-                lines.append(f"  two readers, {readers.reading.axis}: kappa {found.kappa:.3f}, {readers.band}")
+                said = f"; published: {readers.reading.published}" if readers.reading.published else ""
+                lines.append(f"  two readers, {readers.reading.axis}: kappa {found.kappa:.3f}, {readers.band}{said}")
         for comparison in analysis.comparisons:
+            counted = zip(comparison.row_names, comparison.counts, strict=True)
+            lines.append(f"  {comparison.rows}: {', '.join(f'{name} {sum(row)}' for name, row in counted) or 'none'}")
             test = comparison.association
             if test:
                 care = ", expected counts are small" if test.sparse else ""
                 lines.append(
                     f"  {comparison.columns} by {comparison.rows}: chi-square {test.statistic:.2f}, "
                     f"{test.degrees} df, p = {test.p:.4g}{care}"
+                    + (f"; published: {comparison.published}" if comparison.published else "")
                 )
     return "\n".join(lines).strip()
 

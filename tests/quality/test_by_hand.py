@@ -337,3 +337,63 @@ def test_what_is_on_record_before_the_sitting_counts_as_documented() -> None:
     assert roles([*one(), note], "care-pre-1") == [("Procedure/p-v1", EVENT)]
     assert roles(one(), "care-pre-1") == [("Procedure/p-v1", COUNTED)]
     assert roles([*one(), note], "care-post-1") == [("Procedure/p-v1", COUNTED)]
+
+
+@pytest.mark.parametrize(
+    ("task", "expected"),
+    [
+        (None, "no review on record"),
+        ({"status": "in-progress", "focus": {"reference": "Procedure/p-v1"}}, "under review"),
+        ({"status": "completed", "focus": {"reference": "AdverseEvent/p-ae-infection"}}, "reviewed"),
+        ({"status": "entered-in-error", "focus": {"reference": "Procedure/p-v1"}}, "no review on record"),
+        ({"status": "completed", "focus": {"reference": "Procedure/other"}}, "no review on record"),
+    ],
+)
+def test_an_event_is_listed_with_the_state_of_its_review(task: dict[str, Any] | None, expected: str) -> None:
+    resources = one(events=[adverse("p", "infection")])
+    if task:
+        resources.append({"resourceType": "Task", "id": "t1", "intent": "order", **task})
+    (item,) = counted(resources, "review")
+    assert item.strata["review-status"] == expected
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, "vertebroplasty"),
+        ({"usedCode": [{"text": "high-viscosity cement"}]}, "high-viscosity cement"),
+        ({"code": {"coding": [{"system": f"{OURS}/vcf-procedures", "code": "vertebral-augmentation"}]}}, "not stated"),
+        ({"focalDevice": [{"manipulated": {"reference": "Device/d1"}}]}, "Balloon"),
+    ],
+)
+def test_the_device_is_the_one_that_the_procedure_names(change: dict[str, Any], expected: str) -> None:
+    resources = changed(one(), "Procedure", **change)
+    if "focalDevice" in change:
+        resources.append({"resourceType": "Device", "id": "d1", "type": {"text": "Balloon"}})
+    (item,) = counted(resources, "case-mix")
+    assert item.strata["device"] == expected
+
+
+SETTLED = {
+    "symptomatic": True,
+    "marrow_edema": True,
+    "pain_worsening": False,
+    "deformity_worsening": False,
+    "pulmonary_dysfunction": False,
+    "malignancy_history": False,
+    "prior_augmentation": False,
+    "prior_spine_surgery": False,
+}
+
+
+def test_the_scenario_is_that_of_the_order() -> None:
+    (item,) = counted(ordered("usually-appropriate"), "scenario")
+    assert item.strata["scenario"] == "cannot tell"
+    known = ordered("usually-appropriate")
+    known += [stated(fact, value, DAY - timedelta(days=20)) for fact, value in SETTLED.items()]
+    (item,) = counted(known, "scenario")
+    assert item.strata["scenario"] == "V6"
+    late = ordered("usually-appropriate")  # known only after the order
+    late += [stated(fact, value, DAY - timedelta(days=3)) for fact, value in SETTLED.items()]
+    (item,) = counted(late, "scenario")
+    assert item.strata["scenario"] == "cannot tell"
