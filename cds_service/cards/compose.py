@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Literal, cast
 
@@ -122,10 +123,15 @@ def _coding(written: Mapping[str, str]) -> Coding | None:
     return None
 
 
+@lru_cache(maxsize=512)
+def _coding_of(code: str, system: str, display: str) -> Coding:
+    return Coding(code, system, display)
+
+
 def _reasons(written: Iterable[Mapping[str, str]]) -> Iterable[Coding]:
     seen: set[tuple[str, str]] = set()
     for reason in written:
         key = (reason.get("system", ""), reason.get("code", ""))
         if all(key) and key not in seen and reason.get("display"):
             seen.add(key)
-            yield Coding(reason["code"], reason["system"], reason["display"])
+            yield _coding_of(reason["code"], reason["system"], reason["display"])

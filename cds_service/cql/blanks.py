@@ -325,16 +325,21 @@ class Blanks:
         return memory
 
     def _unset(self, memory: list[Any], bound: Mapping[int, Any]) -> None:
-        for parameter, slots in self._by_parameter.items():
-            if parameter in bound:
-                value, default = bound[parameter], self._defaults[parameter]
+        for parameter, value in bound.items():
+            slots = self._by_parameter.get(parameter)
+            if slots is not None:
+                default = self._defaults[parameter]
                 if value is default or (value.__class__ is default.__class__ and value == default):
                     continue
                 for slot in slots:
                     memory[slot] = UNSET
         for name, reads in self._reads.items():
-            held = bound.get(self._together[name][0])
-            mixed = any(bound.get(slot) is not held for slot in self._together[name])
+            together = self._together[name]
+            held = bound.get(together[0])
+            mixed = False
+            for slot in together:
+                if bound.get(slot) is not held:
+                    mixed = True
             if held is None and not mixed:
                 continue
             for read in reads:

@@ -35,8 +35,20 @@ def evidence_of(judgement: Judgement, facts: FactCatalogue, silent: str | None =
         for fact in facts.below(key) if key is not None else ():
             met.setdefault(fact.id, fact)
     asked = {*judgement.record.must_ask, *judgement.record.safety_ask}
-    found = (fact_evidence(fact, logic, judgement.record.order, silent) for fact in met.values())
-    return tuple(entry for entry in found if entry is not None and (entry.value is not None or entry.fact in asked))
+    found = []
+    for fact in met.values():
+        if fact.id in asked or _is_known(fact, logic):  # looking for resources is the costly part
+            entry = fact_evidence(fact, logic, judgement.record.order, silent)
+            if entry is not None and (entry.value is not None or fact.id in asked):
+                found.append(entry)
+    return tuple(found)
+
+
+def _is_known(fact: Fact, logic: Logic) -> bool:
+    try:
+        return logic.run.raw(*fact.key) is not None
+    except CdsError:
+        return False
 
 
 def _expressions(judgement: Judgement) -> Iterable[Expression]:

@@ -62,6 +62,7 @@ class FactCatalogue:
     ) -> None:
         self._changes = changes
         self._below = below or {}
+        self._facts_below: dict[Key, tuple[Fact, ...]] = {}
         self.facts = tuple(facts)
         self.by_id: dict[str, Fact] = {}
         self.by_key: dict[tuple[str, str], Fact] = {}
@@ -72,7 +73,11 @@ class FactCatalogue:
 
     def below(self, key: Key) -> tuple[Fact, ...]:
         """The facts that a definition is made of."""
-        return tuple(self.by_key[fact] for fact in self._below.get(key, ()) if fact in self.by_key)
+        found = self._facts_below.get(key)
+        if found is None:
+            found = tuple(self.by_key[fact] for fact in self._below.get(key, ()) if fact in self.by_key)
+            self._facts_below[key] = found
+        return found
 
     def may_change(self, fact: Fact, alternative: str) -> bool:
         """Whether the criteria of an alternative depend on the fact, as far as is known from the compiled logic."""
