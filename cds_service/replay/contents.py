@@ -17,7 +17,7 @@ from cds_service.plans.expressions import Define, InlineCql
 from cds_service.replay.baselines import Reason
 
 Key = tuple[str, str, str]
-"""What can differ: (`define`, library, name), (`value set`, url, ""), (`action`, plan url, id)."""
+"""What can differ: (`define`, library, name), (`value set`, url, ""), (`map`, url, ""), (`action`, plan url, id)."""
 
 _LITERALS = (
     nodes.BooleanLiteral,
@@ -40,6 +40,7 @@ class Version:
         self.knowledge = knowledge
         self.definitions: dict[Key, nodes.Node] = {}
         self.codes: dict[Key, frozenset[tuple[str | None, str]]] = {}
+        self.maps: dict[Key, dict[str, frozenset[str]]] = {}  # for each code what it is mapped to
         self.actions: dict[Key, Mapping[str, Any]] = {}
         self.uses: dict[Key, set[Key]] = {}
         self.facts: dict[str, set[Key]] = {}
@@ -48,6 +49,8 @@ class Version:
         for plan in knowledge.definitions.plans:
             for action in plan.actions:
                 self._add_action(plan.url, action)
+        for artifact in knowledge.terminology.find("ConceptMap"):
+            self._add_map(artifact.resource)
         for (library, name), value in knowledge.site_parameters.items():
             self.definitions[("define", library, name)] = nodes.StringLiteral(value=str(value), span=_NOWHERE)
 
@@ -80,6 +83,13 @@ class Version:
             )
         except CdsError:
             self.codes[found] = frozenset()
+
+    def _add_map(self, resource: Mapping[str, Any]) -> None:
+        found = self.maps.setdefault(("map", str(resource.get("url") or resource.get("id")), ""), {})
+        for group in resource.get("group", ()):
+            for element in group.get("element", ()):
+                targets = frozenset(str(target.get("code")) for target in element.get("target", ()))
+                found[str(element.get("code"))] = found.get(str(element.get("code")), frozenset()) | targets
 
     def _add_action(self, plan: str, action: Action) -> Key:
         key = ("action", plan, action.id)
@@ -126,6 +136,7 @@ class ContentChanges:
 
     def __init__(self, old: Knowledge, new: Knowledge) -> None:
         self.before, self.after = Version(old), Version(new)
+        self.mapped: dict[Key, frozenset[str]] = {}  # for each map that differs the codes that it maps otherwise now
         self.reasons: dict[Key, Reason] = dict(self._differing())
         self._users: dict[Key, frozenset[Key]] = {}
         self._defaults: dict[Key, object] = {}
@@ -144,6 +155,11 @@ class ContentChanges:
                     key,
                     Reason("codes", key[1], f"without {gained}" if gained else "", f"without {lost}" if lost else ""),
                 )
+        for key in dict.fromkeys((*one.maps, *other.maps)):
+            were, are = one.maps.get(key, {}), other.maps.get(key, {})
+            if codes := frozenset(code for code in {*were, *are} if were.get(code) != are.get(code)):
+                self.mapped[key] = codes
+                yield key, Reason("codes", key[1], _mapped(were, codes), _mapped(are, codes))
         for key in dict.fromkeys((*one.actions, *other.actions)):
             was, now = one.actions.get(key), other.actions.get(key)
             if was != now:
@@ -254,6 +270,11 @@ def _told(node: nodes.Node | None) -> str:
 def _codes(pairs: Iterable[tuple[str | None, str]]) -> str:
     codes = sorted({code for _, code in pairs})
     return ", ".join(codes[:12]) + (f" and {len(codes) - 12} more" if len(codes) > 12 else "")
+
+
+def _mapped(entries: Mapping[str, frozenset[str]], codes: frozenset[str]) -> str:
+    told = [f"{code} as {' or '.join(sorted(entries[code]))}" for code in sorted(codes) if code in entries]
+    return ", ".join(told[:6]) + (f" and {len(told) - 6} more" if len(told) > 6 else "")
 
 
 def _action_reason(key: Key, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> Reason:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from cds_service.errors import CdsError
@@ -28,21 +29,51 @@ class Tracer:
         if not self.changes.reasons:
             return ()
         ids = dict.fromkeys(ident for change in difference.changes for ident in change.ids)
-        found = self.changes.behind(ids) or dict(self.changes.reasons)
-        if len(found) > 1:
-            found = self._that_show(item, found)
+        maps = {key: self.changes.reasons[key] for key, codes in self.changes.mapped.items() if _names(item, codes)}
+        if found := self.changes.behind(ids) | maps:
+            found = (self._that_show(item, found) if len(found) > 1 else found) or found
+        else:  # nothing that the change is about differs: whatever else does, if it shows
+            found = self._that_show(item, self.changes.reasons, named_only=True)
         ordered = sorted(found.values(), key=lambda reason: (_FINER_FIRST.get(reason.kind, 9), reason.name))
         return tuple(ordered[:_MOST])
 
-    def _that_show(self, item: Item, found: dict[Key, Reason]) -> dict[Key, Reason]:
-        """Without what makes no value differ for this patient, unless nothing is left then."""
+    def _that_show(self, item: Item, found: Mapping[Key, Reason], *, named_only: bool = False) -> dict[Key, Reason]:
+        """What makes a value differ for this patient; `named_only`: and of actions those that the answers name."""
         try:
             old, new = (runner.decide(runner.call(item)) for runner in (self._before, self._after))
         except CdsError:
-            return found
+            return {} if named_only else dict(found)
         values = _Values(self.changes, old, new)
-        left = {key: reason for key, reason in found.items() if values.show(key)}
-        return left or found
+        named = _named(old) | _named(new) if named_only else frozenset()
+        return {
+            key: reason
+            for key, reason in found.items()
+            if (key in self.changes.mapped and _names(item, self.changes.mapped[key]))
+            or (key[0] == "action" and (key[2] in named or not named_only))
+            or (key[0] not in ("action", "map") and values.show(key))
+        }
+
+
+def _names(item: Item, codes: Iterable[str]) -> bool:
+    """Whether one of these codes stands in a call or chart."""
+    return any(f'"{code}"'.encode() in item.body for code in codes)
+
+
+def _named(decision: Decision) -> frozenset[str]:
+    """The ids of the actions that an answer came from: those of its cards, and those in its records."""
+    cards = {card.origin.action for card in decision.response.cards if card.origin is not None}
+    return frozenset(cards) | frozenset(_texts(decision.response.extension))
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _texts(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _texts(each)
 
 
 class _Values:
@@ -54,8 +85,6 @@ class _Values:
 
     def show(self, key: Key, depth: int = 6) -> bool:
         """Whether a definition has another value now; where it has none of its own, whether one that uses it has."""
-        if key[0] == "action":
-            return True
         if (before := self._changes.default_before(key)) is not None:
             return any(self._depends(user, key, before) for user in self._changes.users(key))
         own = self._differs(key) if key[0] == "define" else None

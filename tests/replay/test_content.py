@@ -332,6 +332,25 @@ def test_a_changed_threshold_is_named_as_the_reason(
     assert replay(*backwards, *(part for kind in kinds for part in ("--allow", kind))) == 0
 
 
+def test_a_code_that_is_mapped_otherwise_is_named_and_nothing_else(
+    replay: Callable[..., int], tmp_path: Path, inputs: Path, content: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changed = tmp_path / "changed"
+    shutil.copytree(content, changed)
+    file = next((changed / "terminology").rglob("orders-to-procedures-cpt.json"))
+    resource = json.loads(file.read_bytes())
+    for group in resource["group"]:
+        group["element"] = [element for element in group["element"] if element["code"] != "72148"]
+    file.write_text(json.dumps(resource), encoding="utf-8")
+    rules = changed / "plandefinitions" / "rules" / "contraindications.yaml"
+    rules.write_text(rules.read_text().replace('title: "fever"', 'title: "high fever"', 1))  # no patient here has it
+    assert replay(inputs, "--content", changed, "--baseline", content, "--json") == 1
+    kinds = json.loads(capsys.readouterr().out)["baseline"]["kinds"]
+    reasons = [each["reason"] for each in kinds["decision gone"]["reasons"]]
+    assert len(reasons) == 1
+    assert "72148 as " in reasons[0]
+
+
 def test_results_are_a_baseline_for_later_runs(
     replay: Callable[..., int], tmp_path: Path, inputs: Path, content: Path
 ) -> None:
