@@ -23,6 +23,7 @@ from cds_service.fhir.structs.encoding import to_builtins
 from cds_service.settings import default_content
 from cds_service.terminology.loading import load_terminology
 from cds_service.values.formatting import to_cql
+from cds_service.values.messages import Message
 
 
 class WrongUsage(CdsError):
@@ -125,7 +126,8 @@ def _evaluate(args: argparse.Namespace, compiled: CompiledLibraries, library: st
     if args.data is not None:
         body = args.data.read_bytes()
         facts = facts_from_bundle(body, as_of=as_of, patient_id=args.patient or _only_patient(body))
-    run = Evaluation(compiled, facts, dict(map(_parameter, args.parameter)))
+    run = Evaluation(compiled, facts, _parameters(args, compiled))
+    run.run.sink = _tell
     failed = False
     shown: dict[str, Any] = {}
     for name in names:
@@ -155,6 +157,22 @@ def _only_patient(body: bytes) -> str | None:
     if len(ids) > 1:
         raise WrongUsage(f"The data hold {len(ids)} patients.", remedy="Name one with --patient.")
     return ids[0] if ids else None
+
+
+def _parameters(args: argparse.Namespace, compiled: CompiledLibraries) -> dict[str, Any]:
+    """What was given for parameters; one that no library declares is wrong usage."""
+    given = dict(map(_parameter, args.parameter))
+    known = sorted({parameter.name for parameter in compiled.parameters()})
+    for name in given:
+        if name not in known:
+            raise WrongUsage(f'There is no parameter "{name}".', remedy=f"There are: {', '.join(known) or 'none'}.")
+    return given
+
+
+def _tell(message: Message) -> None:
+    """What a `Message` of the logic says, beside the values."""
+    code = f" {message.code}" if message.code else ""
+    print(f"{message.severity.lower()}{code}: {message.text or ''}", file=sys.stderr)
 
 
 def _parameter(text: str) -> tuple[str, Any]:

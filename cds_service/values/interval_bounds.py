@@ -8,7 +8,7 @@ from cds_service.values import comparison, steps
 from cds_service.values.failures import InvalidInterval
 from cds_service.values.interval import Interval
 from cds_service.values.quantity import Quantity
-from cds_service.values.uncertainty import between, bounds
+from cds_service.values.uncertainty import Uncertainty, between, bounds
 
 
 def make(low: Any, high: Any, low_closed: bool = True, high_closed: bool = True, point_type: str = "Any") -> Any:
@@ -55,6 +55,18 @@ def end(interval: Interval | None) -> Any:
         return greatest
     lowest = _extreme(interval, None, steps.minimum) if interval.low is None else start(interval)
     return between(bounds(lowest)[0], greatest, interval.point_type)
+
+
+def known_start(interval: Interval | None) -> Any:
+    """`start of interval` as a value: null where an open null bound leaves it unknown."""
+    value = start(interval)
+    return None if type(value) is Uncertainty else value
+
+
+def known_end(interval: Interval | None) -> Any:
+    """`end of interval` as a value: null where an open null bound leaves it unknown."""
+    value = end(interval)
+    return None if type(value) is Uncertainty else value
 
 
 def _extreme(interval: Interval, other: Any, which: Any) -> Any:

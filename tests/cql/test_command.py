@@ -78,3 +78,23 @@ def test_mistakes_are_shown_with_their_lines(folder: Path, capsys: pytest.Captur
 def test_a_file_that_is_not_there_is_wrong_usage(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cql", str(folder / "nowhere.cql")]) == 2
     assert "is no file" in capsys.readouterr().err
+
+
+def test_a_parameter_that_nobody_declares_is_wrong_usage(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["cql", str(folder / "logic.cql"), "--data", str(folder / "data.json")]
+    assert main([*arguments, "--parameter", "Limt=5"]) == 2
+    assert 'There is no parameter "Limt". There are: Limit.' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("value", ["4", "Coalesce(Weight, 4)"])
+def test_messages_of_the_logic_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str], value: str) -> None:
+    file = tmp_path / "told.cql"
+    file.write_text(
+        "library Told\nparameter Weight Integer\n"
+        f"define A: Message({value}, {value} > 3, 'W1', 'Warning', 'rather much')\n"
+        f"define B: Message({value}, {value} > 5, 'W2', 'Warning', 'far too much')\n"
+    )
+    assert main(["cql", str(file)]) == 0
+    told = capsys.readouterr()
+    assert told.out.splitlines() == ["A = 4", "B = 4"]
+    assert told.err == "warning W1: rather much\n"

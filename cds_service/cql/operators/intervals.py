@@ -52,7 +52,7 @@ SIGNATURES: list[Signature] = [
         "Collapse", (ListOf(INTERVAL), QUANTITY), ListOf(INTERVAL), "coverage.collapse", system=True, may_fail=True
     ),
     *_timing("Contains", "contains", _OUTER_FIRST),
-    Signature("End", (INTERVAL,), T, "interval_bounds.end", may_fail=True, system=True),
+    Signature("End", (INTERVAL,), T, "interval_bounds.known_end", may_fail=True, system=True),
     *_timing("Ends", "ends", _BOTH),
     Signature("Except", _BOTH, INTERVAL, "intervals.except_", system=True),
     Signature("Expand", (ListOf(INTERVAL),), ListOf(INTERVAL), "coverage.expand_intervals", system=True),
@@ -84,7 +84,7 @@ SIGNATURES: list[Signature] = [
     *_timing("ProperIncludedIn", "properly_included_in", _BOTH),
     *_timing("ProperIncludedIn", "properly_in", _OUTER_LAST),
     *[Signature("Size", (IntervalOf(kind),), kind, "intervals.size") for kind in (INTEGER, LONG, DECIMAL, QUANTITY)],
-    Signature("Start", (INTERVAL,), T, "interval_bounds.start", may_fail=True, system=True),
+    Signature("Start", (INTERVAL,), T, "interval_bounds.known_start", may_fail=True, system=True),
     *_timing("Starts", "starts", _BOTH),
     Signature("Union", _BOTH, INTERVAL, "intervals.union", system=True),
     *[Signature("Width", (IntervalOf(kind),), kind, "intervals.width") for kind in (INTEGER, LONG, DECIMAL, QUANTITY)],

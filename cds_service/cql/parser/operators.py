@@ -209,6 +209,8 @@ def _parse_precision_word(cursor: Cursor, token: Token) -> nodes.Expression:
     """`year from X` or `years between A and B`."""
     following = cursor.ahead(1).value
     if following == "from" and token.value in SINGULAR_PRECISIONS:
+        if token.value == "week":
+            cursor.fail("A date has no component week.", "Take year, month or day, or count weeks between dates.", token)
         cursor.take()
         cursor.take()
         operand = parse_operand(cursor)
