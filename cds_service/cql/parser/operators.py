@@ -210,7 +210,7 @@ def _parse_precision_word(cursor: Cursor, token: Token) -> nodes.Expression:
     following = cursor.ahead(1).value
     if following == "from" and token.value in SINGULAR_PRECISIONS:
         if token.value == "week":
-            cursor.fail("A date has no component week.", "Take year, month or day, or count weeks between dates.", token)
+            cursor.fail("A date has no component week.", "Take year, month or day, or count weeks.", token)
         cursor.take()
         cursor.take()
         operand = parse_operand(cursor)
