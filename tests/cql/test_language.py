@@ -231,6 +231,28 @@ def test_libraries_find_each_other_by_name_version_and_alias() -> None:
     assert Evaluation(compile_libraries([user, base]), facts_of()).value("User", "Four") == 4
 
 
+@pytest.mark.parametrize(
+    ("namespace", "include", "expected"),
+    [
+        ("org.a.", "include Base called B", 1),  # that of its own namespace
+        ("org.a.", "include org.b.Base called B", 2),
+        ("", "include org.a.Base called B", 1),
+        ("org.c.", "include Base called B", 3),  # else that of none
+        ("org.c.", "include org.d.Base called B", 3),
+        ("org.b.", "include Base version '2.0' called B", 20),
+    ],
+)
+def test_libraries_of_one_name_are_told_apart_by_namespace(namespace: str, include: str, expected: int) -> None:
+    bases = [
+        Source("a.cql", "library org.a.Base version '1.0'\ndefine \"N\": 1"),
+        Source("b.cql", "library org.b.Base version '1.0'\ndefine \"N\": 2"),
+        Source("c.cql", "library Base version '1.0'\ndefine \"N\": 3"),
+        Source("d.cql", "library org.b.Base version '2.0'\ndefine \"N\": 20"),
+    ]
+    user = Source("user.cql", f'library {namespace}User\n{include}\ndefine "Mine": B."N"')
+    assert Evaluation(compile_libraries([user, *bases]), facts_of()).value("User", "Mine") == expected
+
+
 def test_each_definition_is_evaluated_once_in_a_run() -> None:
     text = """define "Told": Message(1, true, 'c', 'Message', 'told')
 define "Twice": "Told" + "Told"

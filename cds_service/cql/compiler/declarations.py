@@ -78,7 +78,7 @@ class Declarations:
             self._using(library, node)
             return
         if isinstance(node, nodes.Include):
-            entry, name = self._include(node), node.alias
+            entry, name = self._include(library, node), node.alias
         elif isinstance(node, nodes.ExpressionDefinition):
             name = node.name
             entry = DefinitionEntry(self.program.slot(), library.name, name, node, tags_of(node.documentation))
@@ -128,14 +128,15 @@ class Declarations:
             return
         library.uses_fhir = True
 
-    def _include(self, node: nodes.Include) -> IncludeEntry:
+    def _include(self, library: LibraryScope, node: nodes.Include) -> IncludeEntry:
         if node.name == "FHIRHelpers":
             return IncludeEntry(node.alias, node, None, is_fhir_helpers=True)
         libraries = self.program.libraries
-        found = libraries.get(f"{node.name}|{node.version}") or libraries.get(node.name)
+        found = _included(libraries.values(), node, node.namespace or library.node.namespace)
         if found is None:
+            name = f"{node.namespace}.{node.name}" if node.namespace else node.name
             error: SemanticError = UnknownLibrary(
-                f"Library {node.name} is not at hand.", where=node.span, remedy=meant(node.name, libraries, quote="")
+                f"Library {name} is not at hand.", where=node.span, remedy=meant(node.name, libraries, quote="")
             )
         elif node.version is not None and found.version is not None and not _fits(node.version, found.version):
             error = UnknownLibrary(
@@ -312,6 +313,21 @@ class Declarations:
             else:
                 body = converted(body, step)
         entry.body, entry.type = body, body.type
+
+
+def _included(libraries: Iterable[LibraryScope], node: nodes.Include, namespace: str | None) -> LibraryScope | None:
+    """The library that is meant: of that namespace, else of none, and of those one whose version fits.
+
+    A name without a namespace is looked for in the namespace of the library that includes it; where only others
+    have such a library, the name alone is enough.
+    """
+    named = [each for each in libraries if each.node.name == node.name]
+    near = [each for each in named if each.node.namespace == namespace]
+    near = near or [each for each in named if each.node.namespace is None]
+    near = near or (named if node.namespace is None else [])
+    exact = [each for each in near if each.version == node.version]
+    fitting = [each for each in near if node.version and each.version and _fits(node.version, each.version)]
+    return next(iter((*exact, *fitting, *near)), None)
 
 
 def _fits(wanted: str, found: str) -> bool:

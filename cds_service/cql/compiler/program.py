@@ -71,7 +71,9 @@ def libraries_needed(sources: Iterable[Source], file: str) -> tuple[list[Source]
     """The library of a file with all that it includes, directly or through others, and the name of it."""
     texts = list(sources)
     parsed = {source.file: node for source, node in parse_sources(texts, Problems())}
-    by_name = {node.name: file for file, node in parsed.items()}
+    by_name: dict[str | None, dict[tuple[str | None, str | None], str]] = {}
+    for each, node in parsed.items():
+        by_name.setdefault(node.name, {})[node.namespace, node.version] = each
     wanted: dict[str, None] = {}
     waiting = [file]
     while waiting:
@@ -81,7 +83,7 @@ def libraries_needed(sources: Iterable[Source], file: str) -> tuple[list[Source]
         wanted[current] = None
         library = parsed.get(current)
         includes = [node.name for node in library.definitions if isinstance(node, nodes.Include)] if library else []
-        waiting.extend(by_name[name] for name in includes if name in by_name)
+        waiting.extend(each for name in includes for each in by_name.get(name, {}).values())
     own = parsed.get(file)
     return [source for source in texts if source.file in wanted], (own.name if own is not None else None) or file
 
@@ -101,7 +103,9 @@ def build_program(
             continue  # its conversions are part of the language here
         if name in program.libraries:
             other = program.libraries[name]
-            if node.version is not None and node.version != other.version:
+            if node.namespace != other.node.namespace and f"{node.namespace}.{name}" not in program.libraries:
+                name = f"{node.namespace}.{name}" if node.namespace else f"{name}|{node.version or source.file}"
+            elif node.version is not None and node.version != other.version:
                 name = f"{name}|{node.version}"
             else:
                 problems.add(
