@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import logging
 import multiprocessing
+import os
 import signal
 import socket
 import threading
@@ -24,6 +25,7 @@ from granian.constants import Interfaces, SSLProtocols
 from granian.server.mp import MPServer, WorkerProcess
 
 from cds_service.app import Prepared, create_app, prepare
+from cds_service.endpoints.gate import MOST_BODIES
 from cds_service.endpoints.logs import configure
 from cds_service.errors import CdsError
 from cds_service.settings import Settings
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_SPARE_THREADS = 192  # beyond those that answer: they take in bodies, refuse calls that are too many, answer checks
+_SPARE_THREADS = MOST_BODIES + 32  # beyond those that answer: they take in bodies, refuse further calls, answer checks
 _MOST_DEATHS, _WITHIN_SECONDS = 12, 30.0  # workers that die so often cannot be helped by more of them
 _REPLACE_SECONDS = 0.5  # how long a new worker runs beside the old one before that is told to finish
 
@@ -183,6 +185,7 @@ class _Server(MPServer):
         )
         self.respawned_wrks = _Respawns()
         self.main_loop_interrupt = cast(threading.Event, Alarm())
+        self._stop_seconds = settings.stop_seconds
         self._make = make
         self._made: Served | None = None
         self._row = 0  # of the metrics: while a worker is replaced, old and new must not count in the same one
@@ -205,11 +208,21 @@ class _Server(MPServer):
 
     def work(self, *args: Any) -> None:
         """The life of a worker process: answer until told to stop, then write what is queued."""
+        threading.Thread(target=_end_with_parent, args=(self._stop_seconds,), daemon=True).start()
         try:
             MPServer._spawn_wsgi_worker(*args)
         finally:
             if self._made is not None:
                 self._made.close()
+
+
+def _end_with_parent(seconds: float) -> None:
+    """End this worker like a signal would once the first process is gone: nobody else would, and it holds the port."""
+    if (parent := multiprocessing.parent_process()) is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(seconds)
+        os._exit(1)
 
 
 def _settle() -> None:

@@ -23,6 +23,7 @@ from cds_service.hooks.rendering import encode_json
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+MOST_BODIES = 160  # that a process takes in at a time; one that never ends keeps a thread until its connection does
 _log = logging.getLogger(__name__)
 _CALLER_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _ALWAYS_ANSWERED = ("/health/", "/metrics")
@@ -35,10 +36,18 @@ class Gate:
     """A WSGI application around another: admission, identity of the call, its log line and its metrics."""
 
     def __init__(
-        self, app: WSGIApplication, metrics: Metrics, log: CallLog, concurrency: int, headers: Headers, most_bytes: int
+        self,
+        app: WSGIApplication,
+        metrics: Metrics,
+        log: CallLog,
+        concurrency: int,
+        headers: Headers,
+        most_bytes: int,
+        most_bodies: int = MOST_BODIES,
     ) -> None:
         self._app, self._metrics, self._log, self._most = app, metrics, log, concurrency
         self._headers, self._most_bytes = headers, most_bytes
+        self._most_bodies, self._bodies = most_bodies, 0
         self._in_flight = 0
         self._lock = threading.Lock()
 
@@ -52,10 +61,12 @@ class Gate:
         path: str = environ["PATH_INFO"]
         call_id = environ["cds.call_id"] = str(uuid.uuid4())
         headers = self._headers.of(path, environ["REQUEST_METHOD"], environ.get("HTTP_ORIGIN"), call_id)
-        if environ["REQUEST_METHOD"] == "POST":
-            self._take_in(environ)  # before the call counts: a body that comes slowly keeps nobody else out
+        # Bodies before the call counts: one that comes slowly keeps nobody else out.
+        taken_in = environ["REQUEST_METHOD"] != "POST" or self._take_in(environ)
         counts = not path.startswith(_ALWAYS_ANSWERED)
-        if counts and not self._enter():
+        if not taken_in or (counts and not self._enter()):
+            self._metrics.add("cds_turned_away_total", "all")
+            self._metrics.add("cds_answers_total", "503")
             start_response("503 Service Unavailable", [*_ERROR, ("Retry-After", "1"), *headers])
             return [_BUSY]
         status = 500
@@ -67,11 +78,24 @@ class Gate:
                 self._leave()
             self._account(environ, path, status, time.perf_counter() - started, call_id)
 
-    def _take_in(self, environ: WSGIEnvironment) -> None:
-        """Put the whole body where the framework looks for it; what is too large stays unread, or is cut just above."""
+    def _take_in(self, environ: WSGIEnvironment) -> bool:
+        """Put the whole body where the framework looks for it; False where too many are on their way already.
+
+        What is too large stays unread, or is cut just above.
+        """
         announced = environ.get("CONTENT_LENGTH") or ""
-        if not announced.isdigit() or int(announced) <= self._most_bytes:
+        if announced.isdigit() and int(announced) > self._most_bytes:
+            return True
+        with self._lock:
+            if self._bodies >= self._most_bodies:
+                return False
+            self._bodies += 1
+        try:
             environ["wsgi.input"] = BytesIO(environ["wsgi.input"].read(self._most_bytes + 1))
+        finally:
+            with self._lock:
+                self._bodies -= 1
+        return True
 
     def _enter(self) -> bool:
         with self._lock:
@@ -79,8 +103,6 @@ class Gate:
                 self._in_flight += 1
                 self._metrics.put("cds_calls_in_flight", "all", self._in_flight)
                 return True
-        self._metrics.add("cds_turned_away_total", "all")
-        self._metrics.add("cds_answers_total", "503")
         return False
 
     def _leave(self) -> None:

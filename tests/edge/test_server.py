@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from cds_service.cli.serving import Alarm
+from cds_service.endpoints.gate import MOST_BODIES
 from tests.edge.processes import Running, running
 from tests.edge.requests import hook_request
 
@@ -101,6 +102,23 @@ def test_acknowledged_feedback_survives_kill_9(tmp_path: Path) -> None:
         server.process.wait(10)
         assert len(acknowledged) < 200
         assert set(acknowledged) <= set(kept(server, "feedback", "card"))
+
+
+def test_workers_end_with_the_first_process_and_leave_the_port(tmp_path: Path) -> None:
+    with running(tmp_path) as server:
+        workers = server.workers()
+        assert workers
+        server.process.kill()
+        server.process.wait(10)
+        until(lambda: not any(is_alive(worker) for worker in workers))
+
+
+def is_alive(process: int) -> bool:
+    """Whether it runs; one that ended and was not yet collected does not."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_a_worker_that_dies_is_replaced(tmp_path: Path) -> None:
@@ -212,6 +230,22 @@ def test_bodies_that_come_slowly_keep_nobody_out(tmp_path: Path) -> None:
             for connection in slow:
                 connection.close()
         until(lambda: server.call("GET", "/health/ready")[0] == 200)
+
+
+def test_bodies_that_never_end_leave_room_for_checks(tmp_path: Path) -> None:
+    with running(tmp_path, CDS_WORKERS="1", CDS_CONCURRENCY="4") as server:
+        hanging = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(MOST_BODIES + 80)]
+        try:
+            for connection in hanging:
+                head = f"POST {PATIENT_VIEW} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                connection.sendall(head.encode() + b"Content-Length: 9000\r\n\r\n{")
+            until(lambda: server.call("POST", PATIENT_VIEW, VIEW)[0] == 503)
+            assert server.call("GET", "/health/ready", timeout=5)[0] == 200
+            assert server.call("GET", "/cds-services", timeout=5)[0] == 200
+        finally:
+            for connection in hanging:
+                connection.close()
+        until(lambda: server.call("POST", PATIENT_VIEW, VIEW)[0] == 200)
 
 
 def test_new_content_is_taken_up_without_a_lost_call(tmp_path: Path) -> None:
