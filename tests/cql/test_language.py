@@ -278,6 +278,16 @@ def test_the_unfiltered_context_sees_definitions_of_patients_as_lists() -> None:
     assert compiled(text).definition("Test", "Ages").type == "List<Integer>"
 
 
+@pytest.mark.parametrize(("ids", "expected"), [((), None), (("d1",), "d1"), (("d1", "d2"), None)])
+def test_the_practitioner_is_the_only_one_at_hand(ids: tuple[str, ...], expected: str | None) -> None:
+    people = [{"resourceType": "Practitioner", "id": each} for each in ids]
+    text = 'context Practitioner\ndefine "Who": Practitioner.id\ndefine "All": Count([Practitioner])\n'
+    run = evaluation(text, people)
+    assert run.value("Test", "Who") == expected
+    assert run.value("Test", "All") == len(ids)
+    assert compiled(text).reads()["Practitioner"]
+
+
 IDIOMS = """
 parameter "Measurement Period" Interval<DateTime>
 context Patient

@@ -80,8 +80,9 @@ class Run:
         return birth
 
     def subject(self, context: str) -> Any:
-        """The subject of another context than Patient."""
-        return getattr(self.facts, context.lower(), None)
+        """The subject of another context than Patient: the only resource of that type; null when there are several."""
+        found = self.facts.retrieve(context) if self.facts is not None else ()
+        return found[0] if len(found) == 1 else None
 
 
 def now(run: Run) -> DateTime:
