@@ -81,7 +81,7 @@ class Run:
 
     def subject(self, context: str) -> Any:
         """The subject of another context than Patient: the only resource of that type; null when there are several."""
-        found = self.facts.retrieve(context) if self.facts is not None else ()
+        found: list[Any] = self.facts.retrieve(context) if self.facts is not None else []
         return found[0] if len(found) == 1 else None
 
 
