@@ -104,7 +104,10 @@ def in_words(analyses: Sequence[GroupAnalysis]) -> str:
             found = readers.agreement
             if found and found.kappa is not None:
                 said = f"; published: {readers.reading.published}" if readers.reading.published else ""
-                lines.append(f"  two readers, {readers.reading.axis}: kappa {found.kappa:.3f}, {readers.band}{said}")
+                lines.append(
+                    f"  two readers, {readers.reading.axis}: agreement {percent(found.observed)}, "
+                    f"kappa {found.kappa:.3f} ({found.low:.3f} to {found.high:.3f}), {readers.band}{said}"
+                )
         for comparison in analysis.comparisons:
             counted = zip(comparison.row_names, comparison.counts, strict=True)
             lines.append(f"  {comparison.rows}: {', '.join(f'{name} {sum(row)}' for name, row in counted) or 'none'}")
