@@ -71,7 +71,7 @@ def test_answers_are_filed_and_count_in_the_next_call(site: Site) -> None:
     assert "usually appropriate" in page
     second = site.call("vcf-order-sign", request)
     record = second["extension"]["example.cds-service.decisions"][0]
-    assert record["status"] == "decided"
+    assert record["status"] == "decided", record
     other = site.call("vcf-order-sign", asking_request(site, "form-3"))
     assert other["extension"]["example.cds-service.decisions"][0]["status"] == "ask"
 
