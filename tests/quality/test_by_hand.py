@@ -397,3 +397,47 @@ def test_the_scenario_is_that_of_the_order() -> None:
     late += [stated(fact, value, DAY - timedelta(days=3)) for fact, value in SETTLED.items()]
     (item,) = counted(late, "scenario")
     assert item.strata["scenario"] == "cannot tell"
+
+
+SUBJECT = {"reference": "Patient/p"}
+ON_RECORD: dict[str, dict[str, Any]] = {
+    "care-pre-2": {"resourceType": "MedicationStatement", "status": "active", "dateAsserted": later(-5).isoformat()},
+    "care-pre-3": {"resourceType": "AllergyIntolerance", "patient": SUBJECT},
+    "care-pre-6": {
+        "resourceType": "Observation",
+        "status": "final",
+        "category": [code("http://terminology.hl7.org/CodeSystem/observation-category", "vital-signs")],
+        "effectiveDateTime": f"{DAY.isoformat()}T09:00:00Z",
+        "valueQuantity": {"value": 70, "unit": "/min", "system": "http://unitsofmeasure.org", "code": "/min"},
+    },
+    "care-pre-9": {
+        "resourceType": "Encounter",
+        "status": "finished",
+        "period": {"start": f"{later(-10).isoformat()}T09:00:00Z"},
+    },
+    "care-pre-10": stated("mri_current", True, later(-3)),
+    "care-int-1": {
+        "resourceType": "Task",
+        "status": "completed",
+        "intent": "order",
+        "focus": {"reference": "Procedure/p-v1"},
+        "executionPeriod": {"end": f"{DAY.isoformat()}T09:55:00Z"},
+    },
+}
+
+
+@pytest.mark.parametrize("group", ON_RECORD)
+def test_what_is_on_record_is_complete(group: str) -> None:
+    found = {"id": "x", "subject": SUBJECT, **ON_RECORD[group]}
+    if "patient" in found:
+        del found["subject"]
+    assert roles([*one(), found], group) == [("Procedure/p-v1", EVENT)]
+    assert roles(one(), group) == [("Procedure/p-v1", COUNTED)]
+
+
+def test_the_report_is_the_one_that_the_procedure_names() -> None:
+    report = {"resourceType": "DiagnosticReport", "id": "r", "status": "final", "code": {"text": "report"}}
+    report["subject"] = SUBJECT
+    linked = changed(one(), "Procedure", report=[{"reference": "DiagnosticReport/r"}])
+    assert roles([*linked, report], "care-doc-1") == [("Procedure/p-v1", EVENT)]
+    assert roles([*one(), report], "care-doc-1") == [("Procedure/p-v1", COUNTED)]
