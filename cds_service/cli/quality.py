@@ -35,6 +35,7 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("paths", nargs="+", metavar="PATH", help="Bundles, NDJSON of them, Bulk Data folders")
     parser.add_argument("--period", required=True, help="2024, 2024-Q3, 2024-07 or 2024-07-01/2025-06-30")
     parser.add_argument("--by", default="", metavar="A,B", help="split by these strata, and by all of them together")
+    parser.add_argument("--each", choices=["month", "quarter", "year"], help="length of a period of `--by period`")
     parser.add_argument("--measure", action="append", default=[], metavar="ID", help="only this measure; repeatable")
     parser.add_argument("--as-of", type=_moment, metavar="TIME", help="when follow-up is judged; now if not said")
     parser.add_argument("--content", action="append", type=Path, metavar="DIR", help="content with the measures")
@@ -54,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     period = parse_period(args.period)
     as_of = args.as_of or datetime.now(UTC)
     folders = tuple(args.content) if args.content else content_folders(settings)
-    asked = Asked(tuple(args.measure), period, as_of, settings.canonical)
+    asked = Asked(tuple(args.measure), period, as_of, settings.canonical, args.each or "")
     with tempfile.TemporaryDirectory(prefix="quality-") as work:
         slices = slices_of(args.paths, Path(work))  # before the content is loaded: a wrong path is told at once
         counter = counter_of(folders, asked)

@@ -22,7 +22,7 @@ from cds_service.errors import CdsError
 from cds_service.fhir.limits import Limits
 from cds_service.knowledge.loading import LoadOptions, load_knowledge
 from cds_service.quality.programme import read_programme
-from cds_service.quality.running import Counter, Period
+from cds_service.quality.running import LENGTH, Counter, Period
 from cds_service.quality.tally import Tally
 from cds_service.replay.content_files import pack, unpack
 from cds_service.replay.dask_engine import connect
@@ -42,12 +42,14 @@ class Asked:
     period: Period
     as_of: datetime
     base: str
+    each: str = ""  # month, quarter or year: how long the periods of run charts are
 
 
 def counter_of(folders: Sequence[Path], asked: Asked) -> Counter:
     """The counter for content in `folders`."""
     programme = read_programme(load_knowledge(folders, options=LoadOptions(base=asked.base)))
-    return Counter(programme, programme.chosen(asked.measures), asked.period, asked.as_of)
+    parameters = {LENGTH: asked.each} if asked.each else None
+    return Counter(programme, programme.chosen(asked.measures), asked.period, asked.as_of, parameters=parameters)
 
 
 def count_slice(part: Slice, counter: Counter) -> Tally:

@@ -20,6 +20,7 @@ from cds_service.values.temporals import Date
 
 PERIOD = "Measurement Period"
 UNREADABLE = "Unreadable"
+LENGTH = "Period length"
 
 
 class WrongPeriod(CdsError):

@@ -28,6 +28,7 @@ _SPLITS = {
     "operator,etiology": "by both",
     "period": "over time",
 }
+_LENGTHS = ("month", "quarter", "year")
 _KINDS = {".json", ".ndjson", ".jsonl", ".gz", ".bz2", ".xz"}
 
 
@@ -52,7 +53,7 @@ def add_quality(blueprint: Blueprint, bench: Bench, configured: Path | None) -> 
     @blueprint.get("/quality")
     def quality() -> ResponseReturnValue:
         return flask.render_template(
-            "quality.html", sections=None, splits=_SPLITS, configured=configured is not None, asked={}
+            "quality.html", sections=None, splits=_SPLITS, lengths=_LENGTHS, configured=configured is not None, asked={}
         )
 
     @blueprint.get("/quality/people.js")
@@ -70,7 +71,7 @@ def add_quality(blueprint: Blueprint, bench: Bench, configured: Path | None) -> 
                 "The statistics are not installed here.", remedy="Install cds-service[quality], then start again."
             ) from None
         form = flask.request.form
-        asked = {name: form.get(name, "")[:60] for name in ("period", "by", "source")}
+        asked = {name: form.get(name, "")[:60] for name in ("period", "by", "source", "each")}
         if asked["by"] not in _SPLITS:
             raise UnusableInput("The figures cannot be split like that.")
         with tempfile.TemporaryDirectory(prefix="quality-") as work:
@@ -111,7 +112,7 @@ def _report(
     from cds_service.quality.programme import read_programme
     from cds_service.quality.pseudonyms import with_pseudonyms
     from cds_service.quality.report import Frame, render_report, sections_of
-    from cds_service.quality.running import Counter, parse_period
+    from cds_service.quality.running import LENGTH, Counter, parse_period
     from cds_service.quality.tables import to_csv
     from cds_service.quality.tally import Tally
     from cds_service.replay.inputs import slices_of
@@ -120,7 +121,8 @@ def _report(
     if not programmes:
         programmes.append(read_programme(bench.knowledge))
     programme = programmes[0]
-    counter = Counter(programme, programme.measures, period, bench.now())
+    length = {LENGTH: asked["each"]} if asked["each"] in _LENGTHS else None
+    counter = Counter(programme, programme.measures, period, bench.now(), parameters=length)
     tally = Tally()
     with tempfile.TemporaryDirectory(prefix="quality-") as spill:
         for _, counted in count_here(slices_of(paths, Path(spill)), counter, 1):

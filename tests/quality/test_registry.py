@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,20 @@ def test_two_dask_workers_count_as_one_process_does(lines: Path, capsys: pytest.
     alone = told(capsys, str(lines), "--processes", "1")
     cluster = told(capsys, str(lines), "--engine", "dask", "--processes", "2")
     assert cluster == alone
+
+
+@pytest.mark.parametrize(("each", "first"), [("month", "2022-01"), ("quarter", "2022-Q1"), ("year", "2022")])
+def test_a_run_chart_follows_periods_of_the_asked_length(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], each: str, first: str
+) -> None:
+    few = tmp_path / "few.ndjson"
+    few.write_text("\n".join(islice(registry(), 60)) + "\n")
+    arguments = ["--processes", "1", "--measure", "vcf-major-complications", "--each", each]
+    main(["quality", str(few), "--period", "2022/2024", "--by", "period", "--json", *arguments])
+    figures = json.loads(capsys.readouterr().out)["figures"]
+    periods = [row["stratum"] for row in figures if row["split"] == "period"]
+    assert periods[0] == first
+    assert periods == sorted(periods)
 
 
 def test_pseudonyms_leave_no_name(lines: Path, capsys: pytest.CaptureFixture[str]) -> None:
