@@ -59,10 +59,11 @@ def run(args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="quality-") as work:
         slices = slices_of(args.paths, Path(work))  # before the content is loaded: a wrong path is told at once
         counter = counter_of(folders, asked)
+        splits = counter.programme.splits([name.strip() for name in args.by.split(",") if name.strip()])
         tally = _count(args, folders, asked, counter, slices)
     if args.pseudonyms:
         tally = with_pseudonyms(tally, counter.programme.operator)
-    analyses = analyse(counter.measures, tally, _splits(args.by), counter.programme.conventions)
+    analyses = analyse(counter.measures, tally, splits, counter.programme.conventions)
     if args.csv:
         args.csv.write_text(to_csv(analyses), encoding="utf-8")
     if args.html:
@@ -77,12 +78,6 @@ def _moment(text: str) -> datetime:
     except ValueError:
         raise argparse.ArgumentTypeError("write 2025-06-15 or 2025-06-15T09:00:00Z") from None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-
-
-def _splits(text: str) -> list[list[str]]:
-    """Each stratum alone, and all together when there are several."""
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    return [[name] for name in names] + ([names] if len(names) > 1 else [])
 
 
 def _count(

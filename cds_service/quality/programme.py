@@ -27,6 +27,12 @@ class UnknownMeasure(CdsError):
     code = "not-found"
 
 
+class UnknownStratum(CdsError):
+    """A name by which no measure splits its figures."""
+
+    code = "usage"
+
+
 @dataclass(frozen=True, slots=True)
 class Programme:
     """Measures with everything that counting and judging them needs."""
@@ -43,6 +49,18 @@ class Programme:
     fairness: str
     operator: str
     period: str
+    also_called: Mapping[str, str]  # other names of stratifiers
+
+    def splits(self, names: Sequence[str]) -> list[list[str]]:
+        """Each stratum alone, and all together when there are several."""
+        known = {each.code for measure in self.measures for group in measure.groups for each in group.stratifiers}
+        found = [self.also_called.get(name, name) for name in names]
+        missing = [name for name in found if name not in known]
+        if missing:
+            raise UnknownStratum(
+                f"No measure is split by {', '.join(missing)}.", remedy=f"Known are {', '.join(sorted(known))}."
+            )
+        return [[name] for name in found] + ([found] if len(found) > 1 else [])
 
     def chosen(self, names: Sequence[str]) -> tuple[Measure, ...]:
         """The measures of those ids or canonicals, all when none is named."""
@@ -91,6 +109,7 @@ def read_programme(knowledge: Knowledge) -> Programme:
         fairness=str(settings.get("fairness") or ""),
         operator=str(settings.get("operator") or "operator"),
         period=str(settings.get("period") or "period"),
+        also_called={str(row["name"]): str(row["means"]) for row in listed(settings.get("also-called"))},
     )
 
 

@@ -73,6 +73,13 @@ def test_a_run_chart_follows_periods_of_the_asked_length(
     assert periods == sorted(periods)
 
 
+def test_another_spelling_of_a_stratum_is_understood(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    few = tmp_path / "few.ndjson"
+    few.write_text("\n".join(islice(registry(), 5)) + "\n")
+    main(["quality", str(few), "--period", "2022/2024", "--by", "aetiology", "--measure", "vcf-volume", "--json"])
+    assert "etiology" in {row["split"] for row in json.loads(capsys.readouterr().out)["figures"]}
+
+
 def test_pseudonyms_leave_no_name(lines: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, found = told(capsys, str(lines), "--processes", "1", "--pseudonyms")
     assert "Practitioner/" not in json.dumps(found)
@@ -97,6 +104,7 @@ def test_a_broken_line_is_told_with_its_place_and_the_rest_counts(
         (["quality", "x.ndjson", "--period", "soon"], "is no period"),
         (["quality", "nowhere.ndjson", "--period", "2024"], "nowhere.ndjson"),
         (["quality", "x.ndjson", "--period", "2024", "--measure", "none"], "There is no measure none"),
+        (["quality", "x.ndjson", "--period", "2024", "--by", "colour"], "No measure is split by colour"),
     ],
 )
 def test_wrong_usage_gets_a_sentence(
