@@ -103,4 +103,7 @@ def _size(text: str) -> int:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(B|KB|MB)?", text.strip(), re.IGNORECASE)
     if match is None:
         raise argparse.ArgumentTypeError("write a size as 15KB or 2.5MB")
-    return int(float(match[1]) * _UNITS[(match[2] or "").upper()])
+    size = int(float(match[1]) * _UNITS[(match[2] or "").upper()])
+    if not 5_000 <= size <= 5_000_000:
+        raise argparse.ArgumentTypeError("a size lies between 5KB and 5MB; the service takes bodies of 8 MB at most")
+    return size

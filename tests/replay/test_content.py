@@ -418,6 +418,13 @@ def test_expectations_of_a_recording_are_held(
     assert any("expected none-such" in line for line in told["unmet"])
 
 
+@pytest.mark.parametrize("size", ["9MB", "100", "much"])
+def test_a_size_that_cannot_be_made_is_wrong_usage(tmp_path: Path, size: str) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["generate", "--out", str(tmp_path / "x.ndjson"), "--size", size])
+    assert caught.value.code == 2
+
+
 def test_the_generator_and_the_deidentifier_have_commands(
     replay: Callable[..., int], tmp_path: Path, content: Path, knowledge: Knowledge
 ) -> None:
