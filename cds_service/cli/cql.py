@@ -15,6 +15,7 @@ from cds_service.cql.compile import CompiledLibraries, Source, compile_libraries
 from cds_service.cql.compiler.program import libraries_needed
 from cds_service.cql.error_text import flattened, show_errors
 from cds_service.cql.evaluation import Evaluation
+from cds_service.cql.explain.needs import Need
 from cds_service.cql.expressions import NoFacts
 from cds_service.errors import CdsError, ErrorGroup, EvaluationError
 from cds_service.facts.facts import facts_from_bundle
@@ -195,7 +196,21 @@ def _trace(run: Evaluation, library: str, name: str) -> dict[str, Any]:
         "searches": [{"type": s.type, "valueSet": s.value_set, "found": s.found} for s in evidence.searches],
         "definitions": {f"{owner}.{define}": _json(value) for owner, define, value in evidence.definitions},
         "needs": [f"{need.library}.{need.define}" for need in needs],
+        "whatIf": {f"{need.library}.{need.define}": _what_if(run, library, name, need) for need in needs},
     }
+
+
+def _what_if(run: Evaluation, library: str, name: str, need: Need) -> dict[str, Any]:
+    """What the value would be if a fact that can only be true or false were known."""
+    if need.type != "Boolean":
+        return {}
+    found = {}
+    for answer in (True, False):
+        try:
+            found[_text(answer)] = _json(run.what_if(library, name, {(need.library, need.define): answer}))
+        except EvaluationError:
+            continue
+    return found
 
 
 def _trace_lines(trace: dict[str, Any]) -> Iterator[str]:
@@ -209,7 +224,8 @@ def _trace_lines(trace: dict[str, Any]) -> Iterator[str]:
     for name, value in trace["definitions"].items():
         yield f"because {name} = {_brief(value)}"
     for need in trace["needs"]:
-        yield f"needs {need}"
+        would = ", ".join(f"if {answer}: {_brief(value)}" for answer, value in trace["whatIf"][need].items())
+        yield f"needs {need}{f' ({would})' if would else ''}"
 
 
 def _brief(value: Any) -> str:
@@ -217,6 +233,8 @@ def _brief(value: Any) -> str:
         return f"{len(value)} value(s)"
     if isinstance(value, dict):
         return str(value.get("resourceType", "structure"))
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return "null" if value is None else str(value)
 
 

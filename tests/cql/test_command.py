@@ -51,8 +51,8 @@ def test_a_trace_says_what_a_value_rests_on_and_lacks(folder: Path, capsys: pyte
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "At risk = null"
     assert "    from Observation/w1.value, @2025-01-10T" in lines
-    assert "    because Test.Is heavy = True" in lines
-    assert lines[-1] == "    needs Test.Smokes"
+    assert "    because Test.Is heavy = true" in lines
+    assert lines[-1] == "    needs Test.Smokes (if true: true, if false: false)"
 
 
 def test_machines_get_json_and_parameters_are_bound(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
