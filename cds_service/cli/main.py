@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
 )
 
 
+_EXTRAS: Mapping[str, str] = MappingProxyType({"quality": "quality"})  # command -> what has to be installed with it
 _WRONG_USAGE = frozenset({"usage", "unusable-input"})  # codes of errors
 
 
@@ -43,7 +44,18 @@ def main(arguments: list[str] | None = None) -> int:
         if find_spec(f"cds_service.cli.{name}") is None:
             continue
         if name == wanted:
-            import_module(f"cds_service.cli.{name}").add_parser(subparsers)
+            try:
+                command = import_module(f"cds_service.cli.{name}")
+            except ModuleNotFoundError as error:
+                if name not in _EXTRAS or (error.name or "").startswith("cds_service"):
+                    raise
+                print(
+                    f"{name} needs the package {error.name}, which is not installed. "
+                    f"Install cds-service[{_EXTRAS[name]}].",
+                    file=sys.stderr,
+                )
+                return 2
+            command.add_parser(subparsers)
         else:
             subparsers.add_parser(name, help=says)
     args = parser.parse_args(given)

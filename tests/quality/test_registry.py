@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -114,3 +115,13 @@ def test_wrong_usage_gets_a_sentence(
     monkeypatch.chdir(tmp_path)
     assert main(arguments) in (1, 2)
     assert says in capsys.readouterr().err
+
+
+def test_missing_statistics_are_told_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in [name for name in sys.modules if name.startswith(("cds_service.quality", "cds_service.cli.quality"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    assert main(["quality", "x.ndjson", "--period", "2024"]) == 2
+    assert "Install cds-service[quality]." in capsys.readouterr().err
