@@ -140,7 +140,9 @@ def _figures(
             for limit in group.limits
             if _holds(limit.stratum, split, count.cell)
         )
-        shown = tuple(row for row in group.published if _holds(row.stratum, split, count.cell))
+        shown = tuple(
+            row for row in group.published if _holds(row.stratum, split, count.cell) and (row.stratum or not split)
+        )
         mix = _mix(group, members.get(count.cell, ()), split, conventions)
         figures.append(Figure(count.cell, share, count.not_evaluable, count.excluded, judged, shown, mix))
     return tuple(figures)

@@ -441,3 +441,11 @@ def test_the_report_is_the_one_that_the_procedure_names() -> None:
     linked = changed(one(), "Procedure", report=[{"reference": "DiagnosticReport/r"}])
     assert roles([*linked, report], "care-doc-1") == [("Procedure/p-v1", EVENT)]
     assert roles([*one(), report], "care-doc-1") == [("Procedure/p-v1", COUNTED)]
+
+
+def test_why_a_sitting_counts_stands_beside_it() -> None:
+    events = [adverse("p", "symptomatic-cement-leakage", major="admission")]
+    (item,) = counted(one(events=events), "major")
+    assert item.strata["happened"] == "symptomatic-cement-leakage, admission"
+    (item,) = counted([*one(), pain("p", 1, later(-3), 8), pain("p", 2, later(30), 3)], "success")
+    assert item.strata["scores"] == "numeric pain 8.0 to 3.0"
