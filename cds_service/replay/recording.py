@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import queue
+import secrets
 import threading
 from datetime import datetime
 from hashlib import blake2b
@@ -22,11 +23,15 @@ from cds_service.replay.deidentifying import Deidentifier
 
 _log = logging.getLogger(__name__)
 _WAITING = 200  # calls that wait to be written
+_MOST = 5_000  # calls in a file
 _END: Final = None
 
 
 class Recorder:
-    """Records calls to files below a folder, one file a day and process."""
+    """Records calls to files below a folder, some thousand calls each.
+
+    Their names say nothing about the day: beside a record it would tell by how much the dates in it were moved.
+    """
 
     def __init__(self, folder: Path, share: float, key: bytes, *, keep_text: bool = False) -> None:
         self._folder, self._share = folder, share
@@ -34,6 +39,8 @@ class Recorder:
         self._queue: queue.Queue[tuple[str, bytes, datetime] | None] = queue.Queue(_WAITING)
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
+        self._written = 0
+        self._name = ""
         self.left_out = 0
 
     def wants(self, call_id: str) -> bool:
@@ -85,6 +92,8 @@ class Recorder:
             body,
         )
         line = self._deidentifier.item(whole) + b"\n"
-        path = self._folder / f"calls-{as_of:%Y%m%d}-{threading.get_native_id()}.ndjson"
-        with path.open("ab") as stream:
+        if self._written % _MOST == 0:
+            self._name = f"calls-{secrets.token_hex(6)}.ndjson"
+        with (self._folder / self._name).open("ab") as stream:
             stream.write(line)
+        self._written += 1

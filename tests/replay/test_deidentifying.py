@@ -203,3 +203,4 @@ def test_a_call_that_was_answered_is_recorded(tmp_path: Path) -> None:
     [file] = tmp_path.iterdir()
     [line] = file.read_text().splitlines()
     assert json.loads(line)["request"] == cleaned(REQUEST)
+    assert "20250615" not in file.name  # the day would tell by how much the dates inside were moved
