@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -50,6 +51,7 @@ class CodeSystem:
         for concept in self.concepts.values():
             for parent in concept.parents:
                 self._children.setdefault(parent, []).append(concept.code)
+        self._in_order = sorted(self.concepts)
         self._folded = {} if case_sensitive else {code.lower(): code for code in self.concepts}
 
     @property
@@ -66,7 +68,7 @@ class CodeSystem:
         """Every code at hand that stands below `code`."""
         if self.url == codes.ICD_10_CM:
             roots = codes.icd_roots(code)
-            return {one for one in self.concepts if one not in roots and one.startswith(roots)}
+            return {one for root in roots for one in self._beginning_with(root)}.difference(roots)
         found: set[str] = set()
         open_codes = list(self._children.get(code, ()))
         while open_codes:
@@ -75,6 +77,13 @@ class CodeSystem:
                 found.add(one)
                 open_codes.extend(self._children.get(one, ()))
         return found
+
+    def _beginning_with(self, text: str) -> Iterator[str]:
+        """The codes that begin with `text`."""
+        place = bisect_left(self._in_order, text)
+        while place < len(self._in_order) and self._in_order[place].startswith(text):
+            yield self._in_order[place]
+            place += 1
 
     def ancestors(self, code: str) -> set[str]:
         """Every code that stands above `code`."""
