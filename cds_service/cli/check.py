@@ -18,6 +18,7 @@ from cds_service.cli.apply import WrongUsage
 from cds_service.cli.progress import Progress
 from cds_service.cli.watching import run_whenever_changed
 from cds_service.errors import CdsError, ErrorGroup
+from cds_service.knowledge.collecting import without_collection
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.linting import lint
 from cds_service.knowledge.loading import LoadOptions, load_knowledge
@@ -55,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
     return _check(args, folders)
 
 
+@without_collection()
 def _check(args: argparse.Namespace, folders: Sequence[Path]) -> int:
     started = time.monotonic()
     try:

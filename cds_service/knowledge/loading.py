@@ -15,6 +15,7 @@ from cds_service.fhir.model.types import Model, r4
 from cds_service.fhir.structs.decoding import Decoder
 from cds_service.fhir.structs.flavours import ALL, Structs, full, lean
 from cds_service.hooks.services import Service
+from cds_service.knowledge.collecting import without_collection
 from cds_service.knowledge.definitions import Definitions, UnusableDefinition, defines_of
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.paths import FhirPaths
@@ -48,6 +49,7 @@ class LoadOptions:
     fetch: Fetch | None = None  # a source of value sets that nobody brought, asked during this load only
 
 
+@without_collection()
 def load_knowledge(
     folders: Sequence[Path], *, site: Sequence[Path] = (), options: LoadOptions | None = None
 ) -> Knowledge:
