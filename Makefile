@@ -6,6 +6,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST_ARGS ?= -n 2 --dist loadfile -q
+# The published suites of CQL, FHIRPath and $$apply, where they lie beside the checkout; else the project's own cases.
+CONFORMANCE_DIR ?= $(wildcard ../shared/conformance)
 
 .PHONY: help serve test check bench lock wheel clean tools
 
@@ -25,7 +27,7 @@ test: $(VENV)/.dev tools
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest $(PYTEST_ARGS)
+	CONFORMANCE_DIR='$(abspath $(CONFORMANCE_DIR))' $(BIN)/pytest $(PYTEST_ARGS)
 	$(BIN)/cds-service check
 
 check: $(VENV)/.serve

@@ -14,10 +14,10 @@ HERE = Path(__file__).parent
 
 @cache
 def suite_folder(name: str) -> Path | None:
-    """The folder of a published suite: below CONFORMANCE_DIR, else beside the project; None if it is nowhere."""
+    """The folder of a published suite below CONFORMANCE_DIR; None: the own cases count."""
     configured = os.environ.get("CONFORMANCE_DIR")
-    folder = (Path(configured) if configured else HERE.parents[2] / "shared" / "conformance") / name
-    return folder if folder.is_dir() else None
+    folder = Path(configured) / name if configured else None
+    return folder if folder is not None and folder.is_dir() else None
 
 
 @cache

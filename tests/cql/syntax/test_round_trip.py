@@ -23,7 +23,7 @@ from cds_service.errors import CdsError, Span
 
 HERE = st.just(Span("test", 1, 1))
 _DEFAULT = Path(__file__).parents[4] / "shared" / "conformance"
-CONFORMANCE = Path(os.environ.get("CONFORMANCE_DIR", _DEFAULT))
+CONFORMANCE = Path(os.environ.get("CONFORMANCE_DIR") or _DEFAULT)
 
 names = st.one_of(
     st.sampled_from(["a", "B_1", "where", "start", "less", "on", "two words", 'quo"te', "ünï", "back\\slash", "day"]),
