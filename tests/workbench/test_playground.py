@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -186,3 +187,10 @@ def test_text_of_an_order_is_escaped(site: Site) -> None:
     assert "<img" not in told["html"]
     why = site.post("/playground/why", tried(loaded))
     assert "<img" not in why["html"]
+
+
+def test_what_if_finds_where_a_number_begins_to_matter(site: Site) -> None:
+    told = site.post("/playground/why", tried(site.example("V08")))  # a biopsy whose platelet count is not known
+    text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", told["html"]))
+    assert "up to 49" in text
+    assert "50 or more" in text
