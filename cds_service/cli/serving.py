@@ -17,6 +17,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -206,6 +207,12 @@ class _Server(MPServer):
         self._row = 2 * index + self._spawned[index] % 2
         return super()._spawn_worker(*args, **named)
 
+    def _stop_workers(self) -> None:
+        """Stop them all; one that is still starting takes the first signal for its parent's, and is told again."""
+        pids = tuple(worker.inner.pid for worker in self.wrks if worker.inner.pid)
+        threading.Thread(target=_tell_again, args=(pids,), daemon=True).start()
+        super()._stop_workers()  # type: ignore[no-untyped-call]  # granian gives it none
+
     def work(self, *args: Any) -> None:
         """The life of a worker process: answer until told to stop, then write what is queued."""
         threading.Thread(target=_end_with_parent, args=(self._stop_seconds,), daemon=True).start()
@@ -214,6 +221,15 @@ class _Server(MPServer):
         finally:
             if self._made is not None:
                 self._made.close()
+
+
+def _tell_again(pids: Iterable[int]) -> None:
+    """Tell workers to end a few times more: one that ends already is not disturbed by that."""
+    for _ in range(6):
+        time.sleep(0.5)
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
 
 
 def _end_with_parent(seconds: float) -> None:

@@ -52,7 +52,7 @@ class Running:
         finally:
             connection.close()
 
-    def stop(self, seconds: float = 20) -> int:
+    def stop(self, seconds: float = 60) -> int:
         """Ask it to end, and wait until it has."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(seconds)

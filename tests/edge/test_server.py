@@ -156,6 +156,7 @@ def test_who_says_stop_many_times_is_heard_once(tmp_path: Path) -> None:
         assert server.process.wait(20) == 0
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the alarm may ring in a finalizer
 def test_what_wakes_the_first_process_may_be_interrupted_by_itself() -> None:
     alarm = Alarm()
     before = signal.signal(signal.SIGALRM, lambda *_: alarm.set())
