@@ -11,7 +11,7 @@ from cds_service.cql.compiler.declarations import tags_of
 from cds_service.cql.compiler.program import EXPRESSIONS, InlineExpression, Source, build_program, compile_all
 from cds_service.cql.compiler.scope import Program
 from cds_service.cql.emission.program import Functions
-from cds_service.cql.entries import DefinitionEntry, ParameterEntry
+from cds_service.cql.entries import DefinitionEntry, FunctionEntry, ParameterEntry
 from cds_service.cql.explain.reach import Declared, Reach
 from cds_service.cql.explain.requirements import DataRequirement, DataUse
 from cds_service.cql.runtime.outputs import is_shaped
@@ -57,12 +57,15 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Handle:
-    """A definition ready to be asked: its place in memory, its function, and whether its values need plain form."""
+    """A definition ready to be asked: its place in memory, its function, whether its values need plain form, and
+    whether its evaluation takes notes.
+    """
 
     entry: DefinitionEntry
     slot: int
     function: Callable[[Any], Any]
     shaped: bool
+    notes: bool
 
 
 class CompiledLibraries:
@@ -87,6 +90,7 @@ class CompiledLibraries:
         self._handles: dict[tuple[str, str], Handle] = {}
         self._parts: dict[object, Callable[[Any], Any]] = {}
         self.blanks: Blanks | None = None
+        self.noting: set[int] = set()  # the places of definitions and parameters whose evaluation takes notes
 
     @property
     def libraries(self) -> tuple[str, ...]:
@@ -108,7 +112,8 @@ class CompiledLibraries:
         if found is None:
             entry = self.entry(library, name)
             function = self.functions.definition(entry)
-            found = Handle(entry, entry.slot, function, is_shaped(entry.type, self.program.relations))
+            shaped = is_shaped(entry.type, self.program.relations)
+            found = Handle(entry, entry.slot, function, shaped, entry.slot in self.noting)
             self._handles[library, name] = found
         return found
 
@@ -165,9 +170,19 @@ class CompiledLibraries:
         """Work out what every definition written so far comes to where the record says nothing."""
         self.blanks = Blanks(self.program, self.functions, self.terminology)
 
-    def prepare_evidence(self) -> None:
-        """Write the functions that note evidence now, so that the first call that asks why does not wait for them."""
+    def prepare_evidence(self, asked: Iterable[tuple[str, str]]) -> None:
+        """Write the functions that note evidence; the definitions that are `asked` why always take notes from now on.
+
+        So their grounds are at hand without a second evaluation.
+        """
         self.traced_functions.prepare([entry for entry in self.program.definitions if entry.state == "done"])
+        traced, usual = self.traced_functions.module.namespace, self.functions.module.namespace
+        for entry in self.reach.reached([self.entry(*key) for key in asked]):
+            if not isinstance(entry, FunctionEntry):
+                name = f"{'d' if isinstance(entry, DefinitionEntry) else 'p'}{entry.slot}"
+                usual[name] = traced[name]
+                self.noting.add(entry.slot)
+        self._handles.clear()
 
     def python(self, library: str, name: str | None = None) -> str:
         """The Python of a definition, or of a whole library with all that it reaches."""

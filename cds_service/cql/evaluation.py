@@ -14,7 +14,6 @@ from cds_service.cql.explain.evidence import (
     Evidence,
     Grounds,
     Noted,
-    frames_below,
     known_values,
     resources_of,
     searches_of,
@@ -22,7 +21,7 @@ from cds_service.cql.explain.evidence import (
 from cds_service.cql.explain.needs import Need, Needs, pruned
 from cds_service.cql.runtime.outputs import as_parameter, plain
 from cds_service.cql.runtime.run import UNSET, Failed, Run
-from cds_service.cql.runtime.tracing import TracedRun
+from cds_service.cql.runtime.tracing import TracedRun, frames_below
 from cds_service.cql.static_types import Named, Typed
 from cds_service.errors import EvaluationError
 from cds_service.values import dates
@@ -57,7 +56,7 @@ class Evaluation:
         if parameters:
             self._overrides.update(self._bound(parameters))
         changed = compiled.dependents(self._overrides) if base is not None else None
-        self.run: Run = Run(
+        self.run: Run = (TracedRun if compiled.noting else Run)(
             compiled.program.slots, facts, compiled.terminology, base.run if base is not None else None, changed
         )
         self._blank = self._known_from_the_start(base, only_parameters=not overrides)
@@ -68,7 +67,6 @@ class Evaluation:
         self._base = base
         self._offset: int | None = base._offset if base is not None else None
         self._traced: TracedRun | None = None
-        self._noting: TracedRun | None = None
         self._noted: Noted | None = None
 
     def _known_from_the_start(self, base: Evaluation | None, *, only_parameters: bool) -> list[Any] | None:
@@ -142,7 +140,7 @@ class Evaluation:
         run = self.traced_run()
         function = self.compiled.traced_functions.definition(entry)
         with self._at_offset():
-            value = run.ask(entry.slot, function)
+            value = function(run)
         frames = list(frames_below(run, entry.slot))
         names = self.compiled.names_by_slot
         definitions = tuple(
@@ -151,35 +149,27 @@ class Evaluation:
         return Evidence(plain(value, entry.type), resources_of(run, frames, value), definitions, searches_of(frames))
 
     def grounds(self, library: str, name: str) -> Grounds:
-        """The value of a definition with the resources that it rests on; quicker than all of its evidence."""
-        blanks = self.compiled.blanks
-        if blanks is None or self._blank is None:
+        """The value of a definition with the resources that it rests on; quick for those that always take notes."""
+        handle = self.compiled.handle(library, name)
+        noted = self._notes() if handle.notes else None
+        if noted is None:
             found = self.evidence(library, name)
             return Grounds(found.value, found.resources)
-        handle = self.compiled.handle(library, name)
-        run = self._noting_run(self._blank)
-        if self._noted is None:
-            self._noted = Noted(blanks.looked_at, self._held(blanks))
-        with self._at_offset():
-            value = run.ask(handle.slot, self.compiled.traced_functions.definition(handle.entry))
-        return self._noted.grounds(run, handle.slot, plain(value, handle.entry.type) if handle.shaped else value)
+        return noted.grounds(handle.slot, self.value(library, name))
+
+    def _notes(self) -> Noted | None:
+        """What the usual run has noted; None where it started without knowing what has no data."""
+        if self._noted is None and self._blank is not None:
+            blanks, run, base = self.compiled.blanks, self.run, self._base
+            assert blanks is not None
+            assert isinstance(run, TracedRun)
+            self._noted = Noted(run, blanks.looked_at, self._held(blanks), base._notes() if base is not None else None)
+        return self._noted
 
     def _held(self, blanks: Blanks) -> dict[str, Any]:
         """The resources that parameters hold, by the name of the parameter."""
         above = self._base._held(blanks) if self._base is not None else {}
         return above | blanks.held(self._overrides)
-
-    def _noting_run(self, blank: list[Any]) -> TracedRun:
-        """A run that notes what values rest on and asks only what has data, made when it is first asked for."""
-        if self._noting is None:
-            base = self._base
-            below = base._noting_run(base._blank) if base is not None and base._blank is not None else None
-            run = TracedRun(self.compiled.program.slots, self.facts, self.compiled.terminology, below, self.run.changed)
-            run.memory = blank[:]
-            for slot, value in self._overrides.items():
-                run.memory[slot] = value
-            self._noting = run
-        return self._noting
 
     def traced_run(self) -> TracedRun:
         """The run that notes what values rest on, made when it is first asked for."""

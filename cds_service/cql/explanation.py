@@ -52,7 +52,7 @@ class _Tree:
         frame = self.run.frame(slot)
         if frame is None or len(above) >= DEEPEST:
             return Explained(library, name, value, is_parameter=slot in self.parameters)
-        below = (self.below(used, (*above, slot)) for used in frame.used if used not in above)
+        below = (self.below(used, (*above, slot)) for used in dict.fromkeys(frame.used) if used not in above)
         return Explained(
             library,
             name,

@@ -200,7 +200,8 @@ def _compile(
             expressions=[InlineExpression(e.name, e.text, e.library) for e in definitions.inline_cql()],
         )
         compiled.prepare_blanks()
-        compiled.prepare_evidence()
+        every = (definition for library in compiled.libraries for definition in compiled.definitions(library))
+        compiled.prepare_evidence([fact.key for fact in read_facts(every)])
         return compiled
     except ErrorGroup as group:
         errors.extend(group.errors)

@@ -13,9 +13,8 @@ from cds_service.plans.facts_catalogue import Fact, FactCatalogue
 from cds_service.plans.logic import Logic
 from cds_service.proposals.evidence import FactEvidence
 from cds_service.values.codes import Code, Concept
-from cds_service.values.formatting import day_text, to_text
+from cds_service.values.formatting import to_text
 from cds_service.values.quantity import Quantity
-from cds_service.values.temporals import Date, DateTime
 
 # The order under decision says something about the patient only where it gives its reason; its site is what is asked.
 _REASONS = frozenset({"reasonCode", "reasonReference"})
@@ -82,39 +81,35 @@ def fact_evidence(fact: Fact, logic: Logic, order: str | None = None, silent: st
     except CdsError:
         return None
     value, unit = json_value(found.value)
-    resources = [
-        resource
-        for resource in found.resources
-        if resource.reference != silent and (resource.reference != order or _element(resource.element) in _REASONS)
-    ]
-    recorded = [resource for resource in resources if resource.reference != order]
-    if recorded or found.value in (None, False):
-        resources = recorded  # the reason of an order is a ground only for what it names, and nothing else does
-    references = tuple(dict.fromkeys(resource.reference for resource in resources))
-    dates = [text for resource in recorded if (text := _date(resource.effective))]
+    references: dict[str, None] = {}
+    is_reason, dated = False, None
+    for resource in found.resources:
+        reference = resource.reference
+        if reference == silent:
+            continue
+        if reference == order:
+            is_reason = is_reason or _element(resource.element) in _REASONS
+            continue
+        references[reference] = None
+        if resource.day is not None and (dated is None or resource.day > dated):
+            dated = resource.day
+    if is_reason and not references and order is not None and found.value not in (None, False):
+        references[order] = None  # the reason of an order is a ground only for what it names, and nothing else does
+    from_text = logic.read_from_text()
     return FactEvidence(
         fact=fact.id,
         value=value,
-        references=references,
-        dated=max(dates, default=None),
+        references=tuple(references),
+        dated=dated,
         unit=unit,
         library=fact.library,
         define=fact.define,
-        from_text=not logic.read_from_text().isdisjoint(references),
+        from_text=bool(from_text) and not from_text.isdisjoint(references),
     )
 
 
 def _element(path: str | None) -> str | None:
     return path.partition(".")[0] if path else None
-
-
-def _date(effective: Any) -> str | None:
-    if effective is None:
-        return None
-    if isinstance(effective, DateTime | Date):
-        return day_text(effective)
-    text = effective if isinstance(effective, str) else to_text(effective)
-    return str(text)[:10]
 
 
 def json_value(value: Any) -> tuple[Any, str | None]:

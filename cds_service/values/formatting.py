@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from cds_service.values.codes import Code, CodeSystem, Concept, ValueSet
@@ -62,9 +63,13 @@ def datetime_text(value: DateTime) -> str:
 
 def day_text(value: Date | DateTime) -> str:
     """The day of a date or date-time, or as much of it as is known: the first ten characters of its text."""
-    days = value.instant // DAY_LENGTH if isinstance(value, DateTime) else value.days
+    return _day_text(value.instant // DAY_LENGTH if isinstance(value, DateTime) else value.days, value.precision)
+
+
+@lru_cache(maxsize=8192)
+def _day_text(days: int, precision: int) -> str:
     text = date.fromordinal(days).isoformat()
-    return text if value.precision >= Precision.DAY else text[: _DATE_LENGTHS[value.precision - 1]]
+    return text if precision >= Precision.DAY else text[: _DATE_LENGTHS[precision - 1]]
 
 
 def quantity_text(value: Quantity) -> str:

@@ -8,6 +8,7 @@ from cds_service.cql.emission.inlining import Inliner
 from cds_service.cql.emission.tracing import traced_tree
 from cds_service.cql.emission.writer import Module, Py, Writer
 from cds_service.cql.entries import DefinitionEntry, FunctionEntry, ParameterEntry
+from cds_service.cql.runtime.tracing import Frame
 from cds_service.cql.static_types import Typed
 from cds_service.cql.tree import Constant, Local
 from cds_service.errors import EvaluationError
@@ -33,10 +34,8 @@ def write_function(entry: FunctionEntry, module: Module) -> str:
     writer.share(body)
     value = emit(body, writer)
     names = [local.name for local in entry.locals if isinstance(local, Local)]
-    head = (
-        f"def f{entry.slot}({', '.join(('run', *names))}):\n    # {_comment(f'{entry.library}.{entry.signature()}')}\n"
-    )
-    return f"{head}{writer.text()}\n    return {value.text}\n"
+    title = _comment(f"{entry.library}.{entry.signature()}")
+    return _function(f"f{entry.slot}", ["run", *names], [f"# {title}"], writer, value)
 
 
 def write_expression(name: str, node: Typed, module: Module) -> str:
@@ -45,7 +44,14 @@ def write_expression(name: str, node: Typed, module: Module) -> str:
     body = _body(node, module)
     writer.share(body)
     value = emit(body, writer)
-    return f"def {name}(run):\n{writer.text()}\n    return {value.text}\n"
+    return _function(name, ["run"], [], writer, value)
+
+
+def _function(name: str, parameters: list[str], begin: list[str], writer: Writer, value: Py) -> str:
+    if writer.module.traced:
+        begin = [*begin, "top = run.top"]
+    lines = [f"def {name}({', '.join(parameters)}):", *(f"    {line}" for line in begin), writer.text()]
+    return "\n".join(line for line in lines if line) + f"\n    return {value.text}\n"
 
 
 def _comment(text: str) -> str:
@@ -59,31 +65,37 @@ def _body(node: Typed, module: Module) -> Typed:
 
 
 def _remembered(name: str, slot: int, node: Typed, title: str, module: Module) -> str:
-    """A function that works its value out once in a run, also when that fails."""
+    """A function that works its value out once in a run, also when that fails; a traced one has a frame meanwhile."""
     unset = module.named("UNSET", module.namespace.get("UNSET"))
+    may_fail, traced = module.safety.may_fail(node), module.traced
     writer = Writer(module)
-    writer.depth = 1 if module.safety.may_fail(node) else 0
+    writer.depth = 1 if may_fail or traced else 0
     body = _body(node, module)
     writer.share(body)
     value: Py = emit(body, writer)
     lines = [f"def {name}(run):", f"    # {_comment(title)}", "    memory = run.memory", f"    value = memory[{slot}]"]
-    if module.safety.may_fail(node):
-        module.named("EvaluationError", EvaluationError)
-        lines += [
-            f"    if value is not {unset}:",
-            "        if value.__class__ is Failed:",
-            "            raise value.error",
-            "        return value",
-        ]
-    else:
-        lines += [f"    if value is not {unset}:", "        return value"]
+    lines.append(f"    if value is not {unset}:")
+    if may_fail:
+        lines += ["        if value.__class__ is Failed:", "            raise value.error"]
     lines += [
+        "        return value",
         f"    if run.base is not None and not run.changed[{slot}]:",
         f"        return run.from_base({slot}, {name})",
     ]
-    if module.safety.may_fail(node):
+    if traced:
+        module.named("Frame", Frame)
+        lines += ["    asking = run.top", f"    run.top = run.frames[{slot}] = top = Frame()"]
+    if may_fail or traced:
         lines += ["    try:", writer.text(), f"        value = {value.text}"]
-        lines += ["    except EvaluationError as error:", f"        memory[{slot}] = Failed(error)", "        raise"]
+        if may_fail:
+            module.named("EvaluationError", EvaluationError)
+            lines += [
+                "    except EvaluationError as error:",
+                f"        memory[{slot}] = Failed(error)",
+                "        raise",
+            ]
+        if traced:
+            lines += ["    finally:", "        run.top = asking"]
     else:
         lines += [writer.text(), f"    value = {value.text}"]
     lines += [f"    memory[{slot}] = value", "    return value"]

@@ -75,14 +75,14 @@ def _guarded(node: Logical, writer: Writer) -> Py:
     left, held, result = writer.fresh("b"), writer.fresh("held"), writer.fresh("b")
     writer.emit(f"{held} = None")
     if writer.module.traced:
-        writer.emit(f"mark{held} = run.mark()")
+        writer.emit(f"mark{held} = top.mark()")
     with writer.block("try:"):
         value = emit(node.left, writer)
         writer.emit(f"{left} = {value.text}")
     with writer.block(f"except {failure} as error:"):
         writer.emit(f"{left}, {held} = None, error")
         if writer.module.traced:
-            writer.emit(f"run.restore(mark{held})")
+            writer.emit(f"top.restore(mark{held})")
     with writer.block(f"if {left} is {when}:"):
         writer.emit(f"{result} = {then}")
     with writer.block("else:"):

@@ -76,7 +76,7 @@ def _row(node: QueryValue, writer: Writer, stack: ExitStack, consume: Consumer) 
     traced = writer.module.traced
     quiet = traced and _sifts_notes(node, writer)
     if quiet:
-        writer.emit("run.hush()")
+        writer.emit("top.hush()")
     for local, value in node.lets:
         made = emit(value, writer)
         writer.emit(f"{local.name} = {made.text}")
@@ -88,11 +88,11 @@ def _row(node: QueryValue, writer: Writer, stack: ExitStack, consume: Consumer) 
         if quiet:
             name = writer.fresh("fits")
             writer.emit(f"{name} = {test}")
-            writer.emit("run.speak()")
+            writer.emit("top.speak()")
             test = name
         stack.enter_context(writer.block(f"if {test}:"))
     elif quiet:
-        writer.emit("run.speak()")
+        writer.emit("top.speak()")
     value_of_row = emit(node.returning or node.sources[0].alias, writer)
     if traced:
         value_of_row = _attached(node, value_of_row, [name for name in partners if name is not None], writer)
@@ -132,7 +132,7 @@ def _relationship(node: Relationship, writer: Writer, stack: ExitStack, *, quiet
     if quiet:
         # The search was quiet; when the row ends here, so does the quiet.
         with writer.block(f"if {'' if node.negated else 'not '}{found}:"):
-            writer.emit("run.speak()")
+            writer.emit("top.speak()")
     stack.enter_context(writer.block(f"if {'not ' if node.negated else ''}{found}:"))
     is_resource = writer.module.relations.is_resource(node.source.alias.type)
     return partner if is_resource and not node.negated else None
@@ -177,7 +177,7 @@ def _sort(node: QueryValue, result: str, writer: Writer) -> None:
     writer.emit(f"{keyed} = []")
     this = node.this.name
     if writer.module.traced:
-        writer.emit("run.hush()")
+        writer.emit("top.hush()")
     with writer.block(f"for {this} in {result}:"):
         dense = node.returning is None and all(
             is_dense(source.value, writer.module.relations) for source in node.sources
@@ -187,7 +187,7 @@ def _sort(node: QueryValue, result: str, writer: Writer) -> None:
         keys = [emit(key.key, writer).text for key in node.sort]
         writer.emit(f"{keyed}.append(({', '.join(keys)}, {this}))")
     if writer.module.traced:
-        writer.emit("run.speak()")
+        writer.emit("top.speak()")
     helper = writer.module.named("ordered", sequences.ordered)
     directions = tuple(key.descending for key in node.sort)
     writer.emit(f"{result} = {helper}({keyed}, {directions!r})")

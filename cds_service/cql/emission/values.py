@@ -62,7 +62,7 @@ def emit_definition(node: DefinitionValue, writer: Writer) -> Py:
     entry = node.definition
     name = writer.module.ask_definition(entry)
     nullable = not _is_known(entry.body)
-    call = f"run.ask({entry.slot}, {name})" if writer.module.traced else f"{name}(run)"
+    call = f"(top.used.append({entry.slot}) or {name}(run))" if writer.module.traced else f"{name}(run)"
     if isinstance(node.type, ListOf) and node.type != entry.type:
         return Py(f"[{call}]", nullable=False)  # asked from the Unfiltered context
     return Py(call, nullable)
@@ -85,7 +85,7 @@ def _is_known(body: object) -> bool:
 def emit_parameter(node: ParameterValue, writer: Writer) -> Py:
     name = writer.module.ask_parameter(node.parameter)
     if writer.module.traced:
-        return Py(f"run.ask_parameter({node.parameter.slot}, {name})")
+        return Py(f"(top.used.append({node.parameter.slot}) or {name}(run))")
     return Py(f"{name}(run)")
 
 
@@ -99,7 +99,11 @@ def emit_context(node: ContextValue, writer: Writer) -> Py:  # noqa: ARG001 - ev
 @emit.register
 def emit_noted(node: Noted, writer: Writer) -> Py:
     value = emit(node.operand, writer)
-    return Py(f"run.note({value.text}, {node.element!r})", value.nullable)
+    name, text = value.text, value.text
+    if not value.simple:
+        name = writer.fresh("n")
+        text = f"{name} := {value.text}"
+    return Py(f"({name} if top.into.append(({text}, {node.element!r})) is None else None)", value.nullable)
 
 
 @emit.register
@@ -120,7 +124,7 @@ def emit_list(node: ListValue, writer: Writer) -> Py:
 def emit_tuple(node: TupleValue, writer: Writer) -> Py:
     made = writer.module.named("Tuple", Tuple)
     if writer.module.traced and may_note(node, writer.module.relations):
-        writer.emit("run.begin()")
+        writer.emit("top.begin()")
         parts = ", ".join(f"{name!r}: {emit(value, writer).text}" for name, value in node.elements)
         return writer.keep(Py(f"run.tie({made}({{{parts}}}))", nullable=False), "tuple")
     parts = ", ".join(f"{name!r}: {emit(value, writer).text}" for name, value in node.elements)
@@ -198,5 +202,7 @@ def emit_retrieve(node: RetrieveValue, writer: Writer) -> Py:
         text = f"run.facts.retrieve({node.resource!r})"
     if writer.module.traced:
         searched = node.value_set.value.id if node.value_set is not None else None
-        text = f"run.searched({node.resource!r}, {node.code_path!r}, {searched!r}, {text})"
+        name = writer.fresh("found")
+        entry = f"({node.resource!r}, {node.code_path!r}, {searched!r}, len({name} := {text}))"
+        text = f"({name} if top.searches.append({entry}) is None else ())"
     return Py(text, nullable=False)

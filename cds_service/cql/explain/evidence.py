@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from cds_service.cql.explain.dates import effective_of
 from cds_service.cql.runtime.run import UNSET, Failed
-from cds_service.cql.runtime.tracing import Frame, Noticed, TracedRun
+from cds_service.cql.runtime.tracing import PLAIN, Frame, Key, Noticed, TracedRun
+from cds_service.values.formatting import day_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class ResourceEvidence:
     reference: str
     element: str | None
     effective: Any
+    day: str | None  # of `effective`
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,37 +42,26 @@ class Evidence:
     searches: tuple[Search, ...]
 
 
-def frames_below(run: TracedRun, slot: int) -> Iterator[Frame]:
-    """The frame of a definition and those of all definitions that were asked for it, each once."""
-    seen: set[int] = set()
-    waiting = [slot]
-    while waiting:
-        current = waiting.pop()
-        if current in seen:
-            continue
-        seen.add(current)
-        frame = run.frame(current)
-        if frame is not None:
-            yield frame
-            waiting.extend(reversed(list(frame.used)))
-
-
-def resources_of(run: TracedRun, frames: list[Frame], value: Any) -> tuple[ResourceEvidence, ...]:
+def resources_of(run: TracedRun, frames: Iterable[Frame], value: Any) -> tuple[ResourceEvidence, ...]:
     """The resources noted in the frames, and those that the value itself consists of."""
-    noted: dict[tuple[int, str | None], tuple[Any, str | None]] = {}
+    noted: Noticed = {}
     for frame in frames:
-        noted.update(frame.resources)
+        noted.update(run.resources(frame.notes))
     for item in value if isinstance(value, list) else (value,):
-        for key, pair in run.resources_in(item, None):
-            noted.setdefault(key, pair)
+        noted.update(run.resources_in(item, None))
     named = {key[0] for key in noted if key[1] is not None}
     found: dict[tuple[str, str | None], ResourceEvidence] = {}
     for (identity, element), (resource, _) in noted.items():
         if element is None and identity in named:
             continue
         reference = run.facts.reference_to(resource)
-        found.setdefault((reference, element), ResourceEvidence(reference, element, effective_of(resource)))
+        found.setdefault((reference, element), _said(reference, element, resource))
     return tuple(found.values())
+
+
+def _said(reference: str, element: str | None, resource: Any) -> ResourceEvidence:
+    effective = effective_of(resource)
+    return ResourceEvidence(reference, element, effective, None if effective is None else day_text(effective))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,55 +75,72 @@ class Grounds:
 class Noted:
     """Collects what a run has noted, where definitions without data were not run at all.
 
-    `looked_at` tells which elements of the resources in parameters (`held`) such a definition looks at nevertheless.
+    `looked_at` tells which elements of the resources in parameters (`held`) such a definition looks at nevertheless;
+    `base` has what the run that this one rests on has noted.
     """
 
-    __slots__ = ("_held", "_looked_at", "_said")
+    __slots__ = ("_base", "_below", "_held", "_looked_at", "_run", "_said")
 
-    def __init__(self, looked_at: Mapping[int, tuple[str, tuple[str, ...]]], held: Mapping[str, Any]) -> None:
-        self._looked_at = looked_at
-        self._held = held
-        self._said: dict[tuple[int, str | None], ResourceEvidence] = {}
+    def __init__(
+        self,
+        run: TracedRun,
+        looked_at: Mapping[int, tuple[str, tuple[str, ...]]],
+        held: Mapping[str, Any],
+        base: Noted | None = None,
+    ) -> None:
+        self._run, self._looked_at, self._held, self._base = run, looked_at, held, base
+        self._below: dict[int, Noticed] = {}
+        self._said: dict[Key, ResourceEvidence] = base._said if base is not None else {}
 
-    def grounds(self, run: TracedRun, slot: int, value: Any) -> Grounds:
+    def grounds(self, slot: int, value: Any) -> Grounds:
         """The value of a definition with what it rests on."""
-        noted: Noticed = {}
-        seen: set[int] = set()
-        waiting = [slot]
-        while waiting:
-            current = waiting.pop()
-            if current in seen:
-                continue
-            seen.add(current)
-            frame = run.frame(current)
-            if frame is not None:
-                if frame.resources:
-                    noted.update(frame.resources)
-                waiting += reversed(frame.used)
-            elif current in self._looked_at:
-                name, elements = self._looked_at[current]
-                resource = self._held.get(name)
-                if resource is not None:
-                    for element in elements:
-                        noted.setdefault((id(resource), element), (resource, element))
+        noted = self.below(slot)
         if value is not None and value.__class__ is not bool:
-            for item in value if isinstance(value, list) else (value,):
-                for key, pair in run.resources_in(item, None):
-                    noted.setdefault(key, pair)
+            run, items = self._run, value if isinstance(value, list) else (value,)
+            inner = [run.resources_in(item, None) for item in items if item.__class__ not in PLAIN]
+            if any(inner):
+                noted = dict(noted)
+                for resources in inner:
+                    noted.update(resources)
         if not noted:
             return Grounds(value, ())
         named = {key[0] for key in noted if key[1] is not None}
         found: dict[tuple[str, str | None], ResourceEvidence] = {}
         for key, pair in noted.items():
             if key[1] is not None or key[0] not in named:
-                said = self._said.get(key) or self._say(key, pair[0], run)
+                said = self._said.get(key)
+                if said is None:
+                    reference = self._run.facts.reference_to(pair[0])
+                    said = self._said[key] = _said(reference, key[1], pair[0])
                 found.setdefault((said.reference, said.element), said)
         return Grounds(value, tuple(found.values()))
 
-    def _say(self, key: tuple[int, str | None], resource: Any, run: TracedRun) -> ResourceEvidence:
-        made = ResourceEvidence(run.facts.reference_to(resource), key[1], effective_of(resource))
-        self._said[key] = made
-        return made
+    def below(self, slot: int) -> Noticed:
+        """What was noted for a definition and for all that were asked for it, in the order of asking."""
+        found = self._below.get(slot)
+        if found is None:
+            found = self._below[slot] = self._collected(slot)
+        return found
+
+    def _collected(self, slot: int) -> Noticed:
+        run = self._run
+        frame = run.frames.get(slot)
+        if frame is None:
+            if self._base is not None and not (run.changed and run.changed[slot]):
+                return self._base.below(slot)
+            return self._looked(slot)
+        found = run.resources(frame.notes) if frame.notes else {}
+        for used in frame.used:
+            below = self.below(used)
+            if below:
+                found.update(below)
+        return found
+
+    def _looked(self, slot: int) -> Noticed:
+        """What a definition that was not run looks at."""
+        name, elements = self._looked_at.get(slot, ("", ()))
+        resource = self._held.get(name)
+        return {} if resource is None else {(id(resource), element): (resource, element) for element in elements}
 
 
 def searches_of(frames: list[Frame]) -> tuple[Search, ...]:
@@ -144,10 +152,7 @@ def known_values(
     run: TracedRun, frames: list[Frame], names: dict[int, tuple[str, str]]
 ) -> Iterator[tuple[str, str, Any]]:
     """The definitions behind the frames with their values; parameters and failures are left out."""
-    slots: dict[int, None] = {}
-    for frame in frames:
-        slots.update(frame.used)
-    for slot in slots:
+    for slot in dict.fromkeys(slot for frame in frames for slot in frame.used):
         name = names.get(slot)
         value = run.memory[slot]
         if name is not None and value is not UNSET and value.__class__ is not Failed:

@@ -1,38 +1,92 @@
-"""An evaluation that notes what it rests on: slower, and only done where somebody asks why."""
+"""An evaluation that notes what it rests on, so that somebody may ask why.
+
+Noting has to be cheap, since the definitions that decisions are explained with are always evaluated so: written
+functions append what they look at, as it is, and only who asks why sorts it out.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from types import NoneType
 from typing import Any
 
-from cds_service.cql.runtime.run import UNSET, Failed, Run
+from cds_service.cql.runtime.run import Run
 from cds_service.values.tuples import Tuple
 
-Notice = tuple[tuple[int, str | None], tuple[Any, str | None]]
-Noticed = dict[tuple[int, str | None], tuple[Any, str | None]]
+Key = tuple[int, str | None]  # the identity of a resource, and the element that was looked at
+Noticed = dict[Key, tuple[Any, str | None]]
+Note = tuple[Any, str | None]  # a resource or tuple, or a list of them, and the element that was looked at
+
+_DEAF: Any = deque(maxlen=0)  # takes notes and forgets them
 
 
 class Frame:
     """What was noted while one definition was worked out.
 
-    Rows that are still being sifted are noted nowhere (`quiet`), and what goes into a tuple is kept with the tuple
-    (`captures`): only who uses the tuple rests on it.
+    Rows that are still being sifted are noted nowhere (`hush`), and what goes into a tuple is kept with the tuple
+    (`begin`): only who uses the tuple rests on it. `into` is where notes go at present.
     """
 
-    __slots__ = ("captures", "quiet", "resources", "searches", "slot", "used")
+    __slots__ = ("_captures", "_quiet", "into", "notes", "searches", "used")
 
-    def __init__(self, slot: int) -> None:
-        self.slot = slot
-        self.resources: Noticed = {}
-        self.used: dict[int, None] = {}
+    def __init__(self) -> None:
+        self.notes: list[Note] = []
+        self.into = self.notes
+        self.used: list[int] = []  # the places of the definitions and parameters that were asked
         self.searches: list[tuple[str, str | None, str | None, int]] = []
-        self.quiet = 0
-        self.captures: list[Noticed] = []
+        self._quiet = 0
+        self._captures: list[list[Note]] = []
+
+    def hush(self) -> None:
+        """From here on rows are sifted."""
+        self._quiet += 1
+        self.into = _DEAF
+
+    def speak(self) -> None:
+        """The row is sifted."""
+        self._quiet -= 1
+        self._listen()
+
+    def begin(self) -> None:
+        """From here on a tuple is made: what is noted belongs to it."""
+        self._captures.append([])
+        self._listen()
+
+    def end(self) -> list[Note]:
+        """The tuple is made; what was noted since `begin`."""
+        noted = self._captures.pop() if self._captures else []
+        self._listen()
+        return noted
+
+    def _listen(self) -> None:
+        self.into = _DEAF if self._quiet else self._captures[-1] if self._captures else self.notes
+
+    def mark(self) -> tuple[int, int]:
+        """Where the notes stand, for a part that may fail."""
+        return self._quiet, len(self._captures)
+
+    def restore(self, mark: tuple[int, int]) -> None:
+        """Back to where the notes stood before a part that failed."""
+        self._quiet = mark[0]
+        del self._captures[mark[1] :]
+        self._listen()
 
 
-_BARE = frozenset({NoneType, bool, int, str, list})  # what tuples mostly hold
+class _Origin:
+    """What a tuple was made of."""
+
+    __slots__ = ("found", "made", "notes", "sorted_out")
+
+    def __init__(self, made: Tuple, notes: list[Note]) -> None:
+        self.made = made  # kept, so that its identity stays its own
+        self.notes = notes
+        self.sorted_out = -1  # so many of the notes are in `found`
+        self.found: Noticed = {}
+
+
+PLAIN = frozenset({NoneType, bool, int, str, list})  # what tuples mostly hold
 
 
 @lru_cache(maxsize=512)
@@ -42,40 +96,18 @@ def _is_resource(kind: type) -> bool:
 
 
 class TracedRun(Run):
-    """A run with a note for each definition: resources, searches, and the definitions that it asked."""
+    """A run with notes for each definition that is written to take them."""
 
-    __slots__ = ("frames", "looked_into", "origins", "top")
+    __slots__ = ("frames", "origins", "top")
 
     def __init__(
         self, slots: int, facts: Any, terminology: Any, base: TracedRun | None = None, changed: bytes | None = None
     ) -> None:
         super().__init__(slots, facts, terminology, base, changed)
         self.frames: dict[int, Frame] = {}
-        self.top = Frame(-1)
+        self.top = Frame()
         # What tuples were made of; shared, so that a tuple keeps its origin wherever it goes.
-        self.origins: dict[int, tuple[Tuple, Noticed]] = base.origins if base is not None else {}
-        self.looked_into: set[int] = base.looked_into if base is not None else set()
-
-    def ask(self, slot: int, function: Callable[[Any], Any]) -> Any:
-        """The value of a definition, noted as asked by the one at work."""
-        asking = self.top
-        asking.used[slot] = None
-        value = self.memory[slot]
-        if value is not UNSET and value.__class__ is not Failed:
-            return value
-        self.top = self.frames[slot] = Frame(slot)
-        try:
-            return function(self)
-        finally:
-            self.top = asking
-
-    def from_base(self, slot: int, function: Callable[[Any], Any]) -> Any:
-        """The value that the base has, with what the base noted for it."""
-        base = self.base
-        assert isinstance(base, TracedRun)
-        self.frames.pop(slot, None)
-        value = self.memory[slot] = base.ask(slot, function)
-        return value
+        self.origins: dict[int, _Origin] = base.origins if base is not None else {}
 
     def frame(self, slot: int) -> Frame | None:
         """What was noted for a definition here, or where this run has it from."""
@@ -84,91 +116,71 @@ class TracedRun(Run):
             return self.base.frame(slot)
         return found
 
-    def ask_parameter(self, slot: int, function: Callable[[Any], Any]) -> Any:
-        """The value of a parameter."""
-        return self.ask(slot, function)
-
-    def note(self, value: Any, element: str | None) -> Any:
-        """Resources, or tuples made of them, that the result rests on."""
-        frame = self.top
-        if value is not None and not frame.quiet:
-            into = frame.captures[-1] if frame.captures else frame.resources
-            for item in value if value.__class__ is list else (value,):
-                if item.__class__ is Tuple:
-                    into.update(self.made_of(item))
-                elif _is_resource(item.__class__):
-                    into.setdefault((id(item), element), (item, element))
-        return value
-
-    def made_of(self, made: Tuple) -> Noticed:
-        """The resources that a tuple was made of, with those that it holds."""
-        identity = id(made)
-        known = self.origins.get(identity)
-        if known is None:
-            known = self.origins[identity] = (made, {})
-        noted = known[1]
-        if identity not in self.looked_into:
-            self.looked_into.add(identity)
-            for inner in made._elements.values():
-                kind = inner.__class__
-                if kind not in _BARE and _is_resource(kind):
-                    noted.setdefault((id(inner), None), (inner, None))
-        return noted
-
-    def resources_in(
-        self, item: Any, element: str | None
-    ) -> Iterator[tuple[tuple[int, str | None], tuple[Any, str | None]]]:
-        """The resources that an item is or was made of."""
-        if item.__class__ is Tuple:
-            yield from self.made_of(item).items()
-        elif _is_resource(item.__class__):
-            yield (id(item), element), (item, element)
-
-    def begin(self) -> None:
-        """From here on a tuple is made: what is noted belongs to it."""
-        self.top.captures.append({})
-
     def tie(self, made: Tuple) -> Tuple:
         """The tuple is made; what was noted since `begin` stays with it."""
-        frame = self.top
-        noted = frame.captures.pop() if frame.captures else {}
-        self.origins[id(made)] = (made, noted)
+        self.origins[id(made)] = _Origin(made, self.top.end())
         return made
 
     def attach(self, value: Any, *resources: Any) -> Any:
         """The row that a value comes from: kept with a tuple, noted at once for anything else."""
-        if isinstance(value, Tuple):
-            _, noted = self.origins.setdefault(id(value), (value, {}))
-            for resource in resources:
-                if resource.__class__ is Tuple:
-                    noted.update(self.made_of(resource))
-                elif resource is not None and _is_resource(resource.__class__):
-                    noted.setdefault((id(resource), None), (resource, None))
-        else:
-            for resource in resources:
-                self.note(resource, None)
+        into = self.top.into
+        if value.__class__ is Tuple:
+            origin = self.origins.get(id(value))
+            if origin is None:
+                origin = self.origins[id(value)] = _Origin(value, [])
+            into = origin.notes
+        for resource in resources:
+            if resource is not None and resource is not value:
+                into.append((resource, None))
         return value
 
-    def searched(self, resource: str, path: str | None, value_set: str | None, found: Any) -> Any:
-        """A retrieve and how much it found."""
-        self.top.searches.append((resource, path, value_set, len(found)))
+    # --- asked why
+
+    def resources(self, notes: Iterable[Note]) -> Noticed:
+        """The resources in notes, each element once."""
+        found: Noticed = {}
+        for value, element in notes:
+            kind = value.__class__
+            if kind is Tuple:
+                found.update(self._made_of(value))
+            elif kind is list:
+                for item in value:
+                    found.update(self.resources_in(item, element))
+            elif value is not None and _is_resource(kind):
+                found.setdefault((id(value), element), (value, element))
         return found
 
-    def hush(self) -> None:
-        """From here on rows are sifted."""
-        self.top.quiet += 1
+    def resources_in(self, item: Any, element: str | None) -> Noticed:
+        """The resources that an item is or was made of."""
+        if item.__class__ is Tuple:
+            return self._made_of(item)
+        return {(id(item), element): (item, element)} if item is not None and _is_resource(item.__class__) else {}
 
-    def speak(self) -> None:
-        """The row is sifted."""
-        self.top.quiet -= 1
+    def _made_of(self, made: Tuple) -> Noticed:
+        """The resources that a tuple was made of, with those that it holds."""
+        origin = self.origins.get(id(made))
+        if origin is None:
+            origin = self.origins[id(made)] = _Origin(made, [])
+        if origin.sorted_out != len(origin.notes):
+            origin.sorted_out = len(origin.notes)  # before it is done: tuples may have come from each other
+            found = origin.found = self.resources(origin.notes)
+            for inner in made._elements.values():
+                kind = inner.__class__
+                if kind not in PLAIN and _is_resource(kind):
+                    found.setdefault((id(inner), None), (inner, None))
+        return origin.found
 
-    def mark(self) -> tuple[int, int]:
-        """Where the notes stand, for a part that may fail."""
-        frame = self.top
-        return frame.quiet, len(frame.captures)
 
-    def restore(self, mark: tuple[int, int]) -> None:
-        """Back to where the notes stood before a part that failed."""
-        frame = self.top
-        frame.quiet = mark[0]
-        del frame.captures[mark[1] :]
+def frames_below(run: TracedRun, slot: int) -> Iterator[Frame]:
+    """The frame of a definition and those of all definitions that were asked for it, each once."""
+    seen: set[int] = set()
+    waiting = [slot]
+    while waiting:
+        current = waiting.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        frame = run.frame(current)
+        if frame is not None:
+            yield frame
+            waiting += reversed(dict.fromkeys(frame.used))
