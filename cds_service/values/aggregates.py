@@ -24,17 +24,27 @@ def _present(elements: List) -> list[Any]:
 
 def all_true(elements: Sequence[Truth] | None) -> bool:
     """Whether no element is false."""
-    return not any(each is False for each in elements or ())
+    for each in elements or ():
+        if each is False:
+            return False
+    return True
 
 
 def any_true(elements: Sequence[Truth] | None) -> bool:
     """Whether an element is true."""
-    return any(each is True for each in elements or ())
+    for each in elements or ():
+        if each is True:
+            return True
+    return False
 
 
 def count(elements: List) -> int:
     """The number of elements that are not null."""
-    return len(_present(elements))
+    number = 0
+    for each in elements or ():
+        if each is not None:
+            number += 1
+    return number
 
 
 def _extreme(elements: List, better: Any) -> Any:

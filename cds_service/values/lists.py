@@ -32,7 +32,16 @@ def _same(left: Any, right: Any) -> Truth:
 
 def contains(elements: List, element: Any) -> Truth:
     """`elements contains element`: false for a null list; null if it hangs on an uncertain comparison."""
-    return False if elements is None else disjunction_of(_same(each, element) for each in elements)
+    if elements is None:
+        return False
+    found: Truth = False
+    for each in elements:
+        same = _same(each, element)
+        if same is True:
+            return True
+        if same is None:
+            found = None
+    return found
 
 
 def in_(element: Any, elements: List) -> Truth:
@@ -164,7 +173,11 @@ def except_(left: List, right: List) -> list[Any] | None:
 
 def exists(elements: List) -> bool:
     """Whether there is an element that is not null."""
-    return elements is not None and any(each is not None for each in elements)
+    if elements:
+        for each in elements:
+            if each is not None:
+                return True
+    return False
 
 
 def flatten(elements: List) -> list[Any] | None:

@@ -84,7 +84,7 @@ def _remembered(name: str, slot: int, node: Typed, title: str, module: Module) -
     ]
     if traced:
         module.named("Frame", Frame)
-        lines += ["    asking = run.top", f"    run.top = run.frames[{slot}] = top = Frame()"]
+        lines += ["    asking = run.top", f"    run.top = run.frames[{slot}] = top = Frame(notes := [], notes)"]
     if may_fail or traced:
         lines += ["    try:", writer.text(), f"        value = {value.text}"]
         if may_fail:

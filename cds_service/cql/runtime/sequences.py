@@ -21,6 +21,8 @@ def from_start(values: list[Any] | None, start: int | None) -> list[Any] | None:
 
 def ordered(rows: list[tuple[Any, ...]], descending: tuple[bool, ...]) -> list[Any]:
     """The last item of every row, the rows sorted by the others in their directions; null counts as lowest."""
+    if len(rows) < 2:
+        return [row[-1] for row in rows]
     for position in range(len(descending) - 1, -1, -1):
         rows.sort(key=lambda row, at=position: comparison.sort_key(row[at]), reverse=descending[position])  # type: ignore[misc]
     return [row[-1] for row in rows]

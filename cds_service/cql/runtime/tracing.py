@@ -12,6 +12,8 @@ from functools import lru_cache
 from types import NoneType
 from typing import Any
 
+import msgspec
+
 from cds_service.cql.runtime.run import Run
 from cds_service.values.tuples import Tuple
 
@@ -22,55 +24,52 @@ Note = tuple[Any, str | None]  # a resource or tuple, or a list of them, and the
 _DEAF: Any = deque(maxlen=0)  # takes notes and forgets them
 
 
-class Frame:
-    """What was noted while one definition was worked out.
+class Frame(msgspec.Struct, gc=False):
+    """What was noted while one definition was worked out; made so often that making it has to cost nothing.
 
     Rows that are still being sifted are noted nowhere (`hush`), and what goes into a tuple is kept with the tuple
     (`begin`): only who uses the tuple rests on it. `into` is where notes go at present.
     """
 
-    __slots__ = ("_captures", "_quiet", "into", "notes", "searches", "used")
-
-    def __init__(self) -> None:
-        self.notes: list[Note] = []
-        self.into = self.notes
-        self.used: list[int] = []  # the places of the definitions and parameters that were asked
-        self.searches: list[tuple[str, str | None, str | None, int]] = []
-        self._quiet = 0
-        self._captures: list[list[Note]] = []
+    notes: list[Any]
+    into: list[Any]  # at first these same notes
+    used: list[int] = []  # the places of the definitions and parameters that were asked
+    searches: list[tuple[str, str | None, str | None, int]] = []
+    quiet: int = 0
+    captures: list[list[Any]] = []
 
     def hush(self) -> None:
         """From here on rows are sifted."""
-        self._quiet += 1
+        self.quiet += 1
         self.into = _DEAF
 
     def speak(self) -> None:
         """The row is sifted."""
-        self._quiet -= 1
+        self.quiet -= 1
         self._listen()
 
     def begin(self) -> None:
         """From here on a tuple is made: what is noted belongs to it."""
-        self._captures.append([])
+        self.captures.append([])
         self._listen()
 
     def end(self) -> list[Note]:
         """The tuple is made; what was noted since `begin`."""
-        noted = self._captures.pop() if self._captures else []
+        noted = self.captures.pop() if self.captures else []
         self._listen()
         return noted
 
     def _listen(self) -> None:
-        self.into = _DEAF if self._quiet else self._captures[-1] if self._captures else self.notes
+        self.into = _DEAF if self.quiet else self.captures[-1] if self.captures else self.notes
 
     def mark(self) -> tuple[int, int]:
         """Where the notes stand, for a part that may fail."""
-        return self._quiet, len(self._captures)
+        return self.quiet, len(self.captures)
 
     def restore(self, mark: tuple[int, int]) -> None:
         """Back to where the notes stood before a part that failed."""
-        self._quiet = mark[0]
-        del self._captures[mark[1] :]
+        self.quiet = mark[0]
+        del self.captures[mark[1] :]
         self._listen()
 
 
@@ -105,7 +104,7 @@ class TracedRun(Run):
     ) -> None:
         super().__init__(slots, facts, terminology, base, changed)
         self.frames: dict[int, Frame] = {}
-        self.top = Frame()
+        self.top = Frame(notes := [], notes)
         # What tuples were made of; shared, so that a tuple keeps its origin wherever it goes.
         self.origins: dict[int, _Origin] = base.origins if base is not None else {}
 
