@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from msgspec import structs
+
 from cds_service.cards.compose import KEY_EXTENSION, compose_cards
 from cds_service.errors import CdsError
 from cds_service.facts.availability import Availability
@@ -250,10 +252,10 @@ class _Call:
         if ordered is None:
             return None
         logic = self.bind({ORDER: struct, PROCEDURE: ordered.procedure, RATED_PROCEDURE: ordered.rated_as})
-        judged = judge_order(draft.reference, ordered, knowhow, logic, self.care(knowhow))
+        judged = judge_order(draft.reference, ordered, knowhow, logic)
         silent = None if struct.reasonCode or struct.reasonReference else draft.reference
         evidence = evidence_of(judged.worst, knowhow.facts, silent)
-        judged = replace(judged, record=replace(judged.record, evidence=evidence))
+        judged = structs.replace(judged, record=replace(judged.record, evidence=evidence))
         return Judged(judged.record, evidence, order=judged, draft=draft.json())
 
     def ordered(self, struct: Any, knowhow: Knowhow) -> OrderedProcedure | None:
@@ -306,13 +308,10 @@ class _Call:
         subject: str | None = None,
         procedure: str | None = None,
     ) -> Judged:
-        judgement = judge_without_order(knowhow, logic, self.care(knowhow), order, subject, procedure)
+        judgement = judge_without_order(knowhow, logic, order, subject, procedure)
         evidence = evidence_of(judgement, knowhow.facts)
-        judgement = replace(judgement, record=replace(judgement.record, evidence=evidence))
+        judgement = structs.replace(judgement, record=replace(judgement.record, evidence=evidence))
         return Judged(judgement.record, evidence, advice=judgement)
-
-    def care(self, knowhow: Knowhow) -> tuple[Any, ...]:
-        return knowhow.rules.checks
 
     def bind(self, parameters: Mapping[str, Any]) -> Logic:
         known = declared(parameters, self.knowledge.parameter_names)

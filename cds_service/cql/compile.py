@@ -68,6 +68,10 @@ class Handle:
     notes: bool
 
 
+Table = tuple[tuple[tuple[str, str], ...] | None, ...]  # lists of definitions
+Handles = tuple[tuple[Handle, ...] | None, ...]
+
+
 class CompiledLibraries:
     """Libraries that hold: typed, checked, and with a Python function for every definition that is asked for."""
 
@@ -88,6 +92,7 @@ class CompiledLibraries:
         self.reach = Reach(program)
         self.data = DataUse(self.reach, program.relations)
         self._handles: dict[tuple[str, str], Handle] = {}
+        self._tables: dict[int, tuple[Table, Handles]] = {}
         self._parts: dict[object, Callable[[Any], Any]] = {}
         self.blanks: Blanks | None = None
         self.noting: set[int] = set()  # the places of definitions and parameters whose evaluation takes notes
@@ -116,6 +121,14 @@ class CompiledLibraries:
             found = Handle(entry, entry.slot, function, shaped, entry.slot in self.noting)
             self._handles[library, name] = found
         return found
+
+    def handles(self, table: Table) -> Handles:
+        """The handles of all definitions in a table that lasts as long as these libraries; made once for each."""
+        found = self._tables.get(id(table))
+        if found is None:
+            made = tuple(None if keys is None else tuple([self.handle(*key) for key in keys]) for keys in table)
+            found = self._tables[id(table)] = (table, made)  # with the table, so that its identity stays its own
+        return found[1]
 
     def entry(self, library: str, name: str) -> DefinitionEntry:
         """The entry of a definition; an error with what was probably meant where there is none."""
@@ -183,6 +196,7 @@ class CompiledLibraries:
                 usual[name] = traced[name]
                 self.noting.add(entry.slot)
         self._handles.clear()
+        self._tables.clear()
 
     def python(self, library: str, name: str | None = None) -> str:
         """The Python of a definition, or of a whole library with all that it reaches."""

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from cds_service.cql.blanks import Blanks
-from cds_service.cql.compile import CompiledLibraries, Handle
+from cds_service.cql.compile import CompiledLibraries, Handle, Table
 from cds_service.cql.compiler.program import EXPRESSIONS
 from cds_service.cql.entries import DefinitionEntry
 from cds_service.cql.explain.evidence import (
@@ -30,6 +30,30 @@ Parameters = Mapping[str, Any] | Mapping[tuple[str, str], Any] | Mapping[str | t
 
 
 _UTC = nullcontext()
+
+
+_MISHAPS = (EvaluationError, ArithmeticError, RecursionError, TypeError, AttributeError, ValueError)
+
+
+def _all_hold(handles: tuple[Handle, ...], memory: list[Any], run: Run) -> bool | None:
+    """Whether all definitions are true; one that is known to be false saves asking the others."""
+    for handle in handles:
+        if memory[handle.slot] is False:
+            return False
+    result: bool | None = True
+    for handle in handles:
+        value = memory[handle.slot]
+        if value is UNSET or value.__class__ is Failed:
+            try:
+                value = handle.function(run)
+            except _MISHAPS:
+                result = None
+                continue
+        if value is False:
+            return False
+        if value is not True:
+            result = None
+    return result
 
 
 class EvaluationFailed(EvaluationError):
@@ -56,9 +80,9 @@ class Evaluation:
         if parameters:
             self._overrides.update(self._bound(parameters))
         changed = compiled.dependents(self._overrides) if base is not None else None
-        self.run: Run = (TracedRun if compiled.noting else Run)(
-            compiled.program.slots, facts, compiled.terminology, base.run if base is not None else None, changed
-        )
+        kind = TracedRun if compiled.noting else Run
+        below: Any = base.run if base is not None else None
+        self.run: Run = kind(compiled.program.slots, facts, compiled.terminology, below, changed)
         self._blank = self._known_from_the_start(base, only_parameters=not overrides)
         if self._blank is not None:
             self.run.memory = self._blank[:]
@@ -92,6 +116,13 @@ class Evaluation:
         value = self.run.memory[handle.slot]
         return self._ask(handle) if value is UNSET or value.__class__ is Failed else value
 
+    def settled(self, table: Table) -> list[bool | None]:
+        """For each list of conditions whether all hold, where that can be said at once; None needs a closer look."""
+        run = self.run
+        memory = run.memory
+        with self._at_offset():
+            return [None if h is None else _all_hold(h, memory, run) for h in self.compiled.handles(table)]
+
     def _ask(self, handle: Handle) -> Any:
         if self._offset is None:
             self._offset = self.run.now().offset or 0
@@ -102,7 +133,7 @@ class Evaluation:
             return handle.function(self.run)
         except EvaluationError:
             raise
-        except (ArithmeticError, RecursionError, TypeError, AttributeError, ValueError) as error:
+        except _MISHAPS as error:
             entry = handle.entry
             raise EvaluationFailed(
                 f'{entry.library}."{entry.name}" could not be evaluated ({type(error).__name__}).',

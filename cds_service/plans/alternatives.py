@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cds_service.plans.knowhow import Knowhow
@@ -45,14 +45,16 @@ def alternatives_to(sketch: Sketch, primary: Alternative) -> tuple[str, ...]:
     excluded = any(finding.rule.severity == policy.excluded_by for finding in sketch.fired)
     if sketch.row is not None and sketch.row.rating == policy.satisfied_by and not excluded:
         return ()
-    rows = primary.rows.values()
+    rows, own, against = primary.rows.values(), sketch.own, frozenset({policy.excluded_by})
     for wanted in policy.offer:
         offered = tuple(
-            row.procedure
-            for row in rows
-            if row.rating == wanted
-            and row.procedure not in sketch.own
-            and not _is_excluded(row.procedure, {policy.excluded_by}, sketch.knowhow, sketch.logic)
+            [
+                row.procedure
+                for row in rows
+                if row.rating == wanted
+                and row.procedure not in own
+                and not _is_excluded(row.procedure, against, sketch.knowhow, sketch.logic)
+            ]
         )
         if offered:
             return offered
@@ -67,8 +69,8 @@ def shown(procedures: Sequence[str], knowhow: Knowhow, logic: Logic | None) -> t
     return tuple(code for code in procedures if not _is_excluded(code, severities, knowhow, logic))
 
 
-def _is_excluded(procedure: str, severities: Set[str], knowhow: Knowhow, logic: Logic) -> bool:
-    return any(rule.severity in severities and holds(rule, logic) for rule in knowhow.rules.about(procedure))
+def _is_excluded(procedure: str, severities: frozenset[str], knowhow: Knowhow, logic: Logic) -> bool:
+    return any(holds(rule, logic) for rule in knowhow.rules.of_severities(procedure, severities))
 
 
 def suggested_next(sketch: Sketch) -> tuple[str, ...]:
@@ -86,7 +88,7 @@ def _avoiding(rule: Rule, sketch: Sketch) -> list[str]:
     if sketch.selection is None or sketch.selection.primary is None:
         return []
     policy = sketch.knowhow.policy.alternatives
-    against = {rule.severity, policy.excluded_by}
+    against = frozenset({rule.severity, policy.excluded_by})
     rows = sketch.selection.primary.rows.values()
     for wanted in policy.offer:
         for row in rows:

@@ -6,8 +6,10 @@ several targets is decided for each and reported once, with the values of the wo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import msgspec
 
 from cds_service.errors import CdsError
 from cds_service.plans.alternatives import Sketch, alternatives_to, suggested_next
@@ -16,17 +18,16 @@ from cds_service.plans.hearsay import with_text_in_doubt
 from cds_service.plans.knowhow import Knowhow
 from cds_service.plans.logic import Logic
 from cds_service.plans.policy import Policy, worst_indicator
-from cds_service.plans.rules import Finding, Rule, find, find_check, is_text_only
+from cds_service.plans.rules import Finding, Firing, find_all, find_checks, firing, is_text_only
 from cds_service.plans.scenarios import ScenarioGroup, Selection, provisional_rating, select
-from cds_service.proposals.outcomes import State
+from cds_service.proposals.outcomes import DOES_NOT_APPLY, State
 from cds_service.proposals.ratings import OrderedProcedure, RatingRow
 from cds_service.proposals.records import Record
 
 ASK, DECIDED, NO_MATCH, NOT_RATED, ADVISORY = "ask", "decided", "no-variant", "not-rated", "advisory"
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(msgspec.Struct, frozen=True):
     """One order (or none) judged for one target: the record, and all that cards and explanations need."""
 
     record: Record
@@ -41,13 +42,12 @@ class Judgement:
     fired: tuple[Finding, ...] = ()  # the rules that fire
 
 
-@dataclass(frozen=True, slots=True)
-class OrderJudgement:
+class OrderJudgement(msgspec.Struct, frozen=True):
     """One order judged for all its targets, worst first."""
 
     record: Record
     worst: Judgement
-    judgements: tuple[Judgement, ...] = field(default=())
+    judgements: tuple[Judgement, ...] = ()
 
 
 def judge_order(
@@ -55,12 +55,11 @@ def judge_order(
     ordered: OrderedProcedure,
     knowhow: Knowhow,
     logic: Logic,
-    care: Sequence[Rule] = (),
 ) -> OrderJudgement:
     """The decision for one order whose procedure has been found; `logic` has the order bound."""
     if ordered.procedure is None:
         return _open_procedure(order, ordered, knowhow, logic)
-    judged = _judge_targets(order, ordered, knowhow, logic, care)
+    judged = _judge_targets(order, ordered, knowhow, logic)
     ranked = sorted(judged, key=lambda judgement: _badness(judgement.record, knowhow.policy))
     worst = ranked[0]
     record = worst.record
@@ -82,36 +81,34 @@ def _open_procedure(order: str | None, ordered: OrderedProcedure, knowhow: Knowh
     policy = knowhow.policy
     covering = [{rule.id for rule in knowhow.rules.about(candidate)} for candidate in ordered.candidates]
     common = set.intersection(*covering) if covering else set()
-    rules = [rule for rule in knowhow.rules.rules if rule.id in common and not rule.is_check]
-    findings = _findings([rule for rule in rules if not is_text_only(rule)], knowhow, logic, None, order)
-    lists = _lists(findings, policy)
+    rules = [r for r in knowhow.rules.rules if r.id in common and not r.is_check and not is_text_only(r)]
+    findings, notable = _findings(firing(rules, None), knowhow, logic, order)
+    fired = _fired(notable)
+    lists = _lists(fired, policy)
     record = Record(
         status=ASK,
         order=order,
         candidates=ordered.candidates,
         must_ask=(policy.unclear_procedure,),
         lists=lists,
-        indicator=worst_indicator(["warning", *_indicators(findings, policy)]),
+        indicator=worst_indicator(["warning", *_indicators(notable, policy)]),
         plan=_plan_of(knowhow.group_for(ordered.candidates[0]), policy),
     )
-    fired = tuple(finding for finding in findings if finding.fires)
     judgement = Judgement(record, ordered, None, None, findings, (), logic, fired=fired)
     return OrderJudgement(record, judgement, (judgement,))
 
 
-def _judge_targets(
-    order: str | None, ordered: OrderedProcedure, knowhow: Knowhow, logic: Logic, care: Sequence[Rule]
-) -> list[Judgement]:
+def _judge_targets(order: str | None, ordered: OrderedProcedure, knowhow: Knowhow, logic: Logic) -> list[Judgement]:
     targets = knowhow.policy.targets
     named = _codes(targets.levels, logic)
     if named:
-        return [_judge(order, ordered, knowhow, _at(level, knowhow, logic), care, level) for level in named]
+        return [_judge(order, ordered, knowhow, _at(level, knowhow, logic), level) for level in named]
     possible = _codes(targets.otherwise, logic)
     if len(possible) <= 1:
         level = possible[0] if possible else None
-        judged = _judge(order, ordered, knowhow, _at(level, knowhow, logic), care, level)
+        judged = _judge(order, ordered, knowhow, _at(level, knowhow, logic), level)
         return [judged]
-    each = [_judge(order, ordered, knowhow, _at(level, knowhow, logic), care, level) for level in possible]
+    each = [_judge(order, ordered, knowhow, _at(level, knowhow, logic), level) for level in possible]
     if len({_outcome_key(judgement.record) for judgement in each}) == 1:
         return each[:1]
     question = targets.question
@@ -132,7 +129,7 @@ def _judge_targets(
         must_ask=(question,),
         indicator=worst_indicator(["warning", worst.record.indicator]),
     )
-    return [replace(worst, record=record, selection=None, row=None, target_reason="several")]
+    return [msgspec.structs.replace(worst, record=record, selection=None, row=None, target_reason="several")]
 
 
 def _outcome_key(record: Record) -> tuple[object, ...]:
@@ -162,22 +159,21 @@ def _judge(
     ordered: OrderedProcedure,
     knowhow: Knowhow,
     logic: Logic,
-    care: Sequence[Rule],
     level: str | None,
 ) -> Judgement:
     policy, procedure = knowhow.policy, ordered.procedure
-    findings = _findings(knowhow.rules.firing(procedure), knowhow, logic, procedure, order)
-    checks = tuple(found for rule in care if rule.covers(procedure) and (found := find_check(rule, logic)))
+    findings, notable = _findings(knowhow.rules.firing(procedure), knowhow, logic, order)
+    checks = find_checks(knowhow.rules.checks_of(procedure), logic)
     group = knowhow.group_for(procedure)
-    sketch = Sketch(ordered, knowhow, logic, findings, tuple(f for f in findings if f.fires), NOT_RATED)
-    sketch.failures = _failures(findings, checks)
+    sketch = Sketch(ordered, knowhow, logic, notable, _fired(notable), NOT_RATED)
+    sketch.failures = _failures(notable, checks)
     target_reason = ""
     unclear = policy.targets.unclear
     if unclear is not None and logic.truth(unclear) is True:
         sketch.status, sketch.must_ask, target_reason = ASK, (policy.targets.question,), "unclear"
     elif group is not None:
         _rate(sketch, group)
-    safety_ask = _safety_ask(findings)
+    safety_ask = _safety_ask(notable)
     primary = sketch.selection.primary if sketch.selection is not None and sketch.status != ASK else None
     record = Record(
         status=sketch.status,
@@ -186,7 +182,7 @@ def _judge(
         rated_as=ordered.rated_as,
         level=level,
         primary=primary.id if primary else None,
-        also=tuple(alternative.id for alternative in sketch.selection.also) if sketch.selection and primary else (),
+        also=tuple([other.id for other in sketch.selection.also]) if sketch.selection and primary else (),
         rating=sketch.row.rating if sketch.row else None,
         disagreement=sketch.row.disagreement if sketch.row else False,
         provisional=sketch.provisional,
@@ -198,7 +194,7 @@ def _judge(
         notes_unknown=sketch.notes_unknown,
         alternatives=sketch.alternatives,
         suggested_next=suggested_next(sketch) if sketch.fired else (),
-        care_flags=tuple(check.rule.id for check in checks if check.met is not True),
+        care_flags=tuple([check.rule.id for check in checks if check.met is not True]),
         failures=sketch.failures,
         indicator=_indicator(sketch, safety_ask, policy),
         plan=_plan_of(group, policy),
@@ -220,19 +216,18 @@ def _judge(
 def _rate(sketch: Sketch, group: ScenarioGroup) -> None:
     """What the scenarios say of the ordered procedure."""
     rated_as, procedures = sketch.ordered.rated_as, sketch.knowhow.procedures
-    if not any(group.rates(code) for code in procedures.line(sketch.ordered.procedure)):
+    if group.rated.isdisjoint(procedures.line(sketch.ordered.procedure)):
         return
     selection = sketch.selection = select(group, sketch.logic, sketch.knowhow.facts)
     nearest = selection.nearest.id if selection.nearest else None
     if selection.excluded is not None:
         sketch.status, sketch.reason, sketch.nearest = NO_MATCH, selection.excluded.reason or None, nearest
         return
-    if not group.rates(rated_as):
+    if rated_as not in group.rated:
         sketch.selection = None
         return
-    failed = tuple(identifier for identifier, outcome in selection.outcomes.items() if outcome.state is State.FAILED)
-    sketch.failures += failed
-    sketch.notes_unknown = tuple(fact.id for fact in selection.open_notes)
+    sketch.failures += tuple([name for name, outcome in selection.outcomes.items() if outcome.state is State.FAILED])
+    sketch.notes_unknown = tuple([fact.id for fact in selection.open_notes])
     if selection.undecided:
         sketch.status, sketch.must_ask = ASK, selection.must_ask
         sketch.provisional = provisional_rating(selection, rated_as)
@@ -254,28 +249,25 @@ def _rate(sketch: Sketch, group: ScenarioGroup) -> None:
 def judge_without_order(
     knowhow: Knowhow,
     logic: Logic,
-    care: Sequence[Rule],
     order: str | None = None,
     subject: str | None = None,
     procedure: str | None = None,
 ) -> Judgement:
     """The advice for a call without a rating: reminders, readiness, what is not documented."""
-    findings = _findings(knowhow.rules.firing(None), knowhow, logic, None, order)
-    fired = tuple(finding for finding in findings if finding.fires)
-    checks = tuple(
-        found for rule in care if (procedure is None or rule.covers(procedure)) and (found := find_check(rule, logic))
-    )
+    findings, notable = _findings(knowhow.rules.firing(None), knowhow, logic, order)
+    fired = _fired(notable)
+    checks = find_checks(knowhow.rules.checks_of(procedure), logic)
     not_met = any(check.met is False and check.rule.level == "must" for check in checks)
-    indicators = _indicators(findings, knowhow.policy)
+    indicators = _indicators(notable, knowhow.policy)
     nothing = OrderedProcedure(None, None)
     record = Record(
         status=ADVISORY,
         order=order,
         subject=subject,
         lists=_lists(fired, knowhow.policy),
-        suggested_next=suggested_next(Sketch(nothing, knowhow, logic, findings, fired, ADVISORY)),
+        suggested_next=suggested_next(Sketch(nothing, knowhow, logic, notable, fired, ADVISORY)),
         care_flags=tuple(check.rule.id for check in checks if check.met is not True),
-        failures=_failures(findings, checks),
+        failures=_failures(notable, checks),
         indicator=worst_indicator([*indicators, *(["warning"] if not_met else [])]),
         plan=knowhow.policy.plan.canonical,
     )
@@ -283,27 +275,32 @@ def judge_without_order(
 
 
 def _findings(
-    rules: Iterable[Rule], knowhow: Knowhow, logic: Logic, procedure: str | None, order: str | None
-) -> tuple[Finding, ...]:
-    book = knowhow.rules
-    found = [find(rule, book, logic, procedure) for rule in rules]
-    return with_text_in_doubt(found, knowhow.policy.alternatives.excluded_by, logic, order)
+    asked: Firing, knowhow: Knowhow, logic: Logic, order: str | None
+) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
+    """What every rule came to, and those of them that do not simply not apply."""
+    findings = with_text_in_doubt(find_all(asked, logic), knowhow.policy.alternatives.excluded_by, logic, order)
+    return findings, tuple([finding for finding in findings if finding.outcome is not DOES_NOT_APPLY])
 
 
-def _lists(findings: Iterable[Finding], policy: Policy) -> Mapping[str, tuple[str, ...]]:
+def _fired(notable: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple([finding for finding in notable if finding.fires])
+
+
+def _lists(fired: Iterable[Finding], policy: Policy) -> Mapping[str, tuple[str, ...]]:
+    """The rules that fire, by the list of the record that they enter; the lists in the order of the policy."""
     lists: dict[str, list[str]] = {severity.list: [] for severity in policy.severities}
-    for finding in findings:
-        if finding.fires:
-            lists.setdefault(policy.severity(finding.rule.severity).list, []).append(finding.rule.id)
+    for finding in fired:
+        lists.setdefault(policy.severity(finding.rule.severity).list, []).append(finding.rule.id)
     return {name: tuple(ids) for name, ids in lists.items() if ids}
 
 
 def _safety_ask(findings: Iterable[Finding]) -> tuple[str, ...]:
-    return tuple(sorted({fact for f in findings if f.rule.unknown == "ask" for fact in f.outcome.facts}))
+    asked = {fact for f in findings if f.rule.unknown == "ask" and f.outcome.needs for fact in f.outcome.facts}
+    return tuple(sorted(asked))
 
 
 def _failures(findings: Iterable[Finding], checks: Iterable[Finding]) -> tuple[str, ...]:
-    return tuple(f.rule.id for f in (*findings, *checks) if f.outcome.state is State.FAILED)
+    return tuple([f.rule.id for f in (*findings, *checks) if f.outcome.state is State.FAILED])
 
 
 def _indicators(findings: Iterable[Finding], policy: Policy) -> list[str]:

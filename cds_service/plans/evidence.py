@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from cds_service.errors import CdsError
 from cds_service.plans.deciding import Judgement
-from cds_service.plans.expressions import Define, Expression, InlineCql
+from cds_service.plans.expressions import Expression
 from cds_service.plans.facts_catalogue import Fact, FactCatalogue
 from cds_service.plans.logic import Logic
 from cds_service.proposals.evidence import FactEvidence
@@ -28,16 +29,12 @@ def evidence_of(judgement: Judgement, facts: FactCatalogue, silent: str | None =
     logic = judgement.logic
     if logic is None:
         return ()
-    met: dict[str, Fact] = {}
-    for expression in _expressions(judgement):
-        key = _key(expression)
-        for fact in facts.below(key) if key is not None else ():
-            met.setdefault(fact.id, fact)
     asked = {*judgement.record.must_ask, *judgement.record.safety_ask}
+    order = judgement.record.order
     found = []
-    for fact in met.values():
+    for fact in _met(judgement, facts).values():
         if fact.id in asked or _is_known(fact, logic):  # looking for resources is the costly part
-            entry = fact_evidence(fact, logic, judgement.record.order, silent)
+            entry = fact_evidence(fact, logic, order, silent)
             if entry is not None and (entry.value is not None or fact.id in asked):
                 found.append(entry)
     return tuple(found)
@@ -45,33 +42,39 @@ def evidence_of(judgement: Judgement, facts: FactCatalogue, silent: str | None =
 
 def _is_known(fact: Fact, logic: Logic) -> bool:
     try:
-        return logic.run.raw(*fact.key) is not None
+        return logic.run.raw(fact.library, fact.define) is not None
     except CdsError:
         return False
 
 
-def _expressions(judgement: Judgement) -> Iterable[Expression]:
+def _met(judgement: Judgement, facts: FactCatalogue) -> dict[str, Fact]:
+    """The facts that the conditions which count are made of."""
+    met: dict[str, Fact] = {}
+    for conditions in _counting(judgement):
+        for fact in facts.behind(conditions):
+            met.setdefault(fact.id, fact)
+    return met
+
+
+def _counting(judgement: Judgement) -> Iterable[tuple[Expression, ...]]:
     selection = judgement.selection
     if selection is not None:
         if selection.primary is not None:
-            yield from selection.primary.criteria
+            yield selection.primary.criteria
         for alternative in selection.undecided:
-            yield from alternative.criteria
-        yield from selection.failed_criteria
+            yield alternative.criteria
+        for criterion in selection.failed_criteria:
+            yield _only(criterion)
         if selection.excluded is not None and selection.excluded.condition is not None:
-            yield selection.excluded.condition
-    for finding in judgement.findings:
-        if finding.fires:
-            yield from finding.rule.conditions
+            yield _only(selection.excluded.condition)
+    for finding in judgement.fired:
+        yield finding.rule.conditions
 
 
-def _key(expression: Expression) -> tuple[str, str] | None:
-    match expression:
-        case Define(library, name):
-            return (library, name)
-        case InlineCql(name, _, library):
-            return (library or "", name)
-    return None
+@lru_cache(maxsize=4096)
+def _only(expression: Expression) -> tuple[Expression, ...]:
+    """One condition as a list of conditions; the same list each time."""
+    return (expression,)
 
 
 def fact_evidence(fact: Fact, logic: Logic, order: str | None = None, silent: str | None = None) -> FactEvidence | None:
@@ -114,6 +117,8 @@ def _element(path: str | None) -> str | None:
 
 def json_value(value: Any) -> tuple[Any, str | None]:
     """A CQL value as a JSON value, with the unit of a quantity."""
+    if value is True or value is False:
+        return value, None
     match value:
         case None | bool() | int() | Decimal() | str():
             return value, None

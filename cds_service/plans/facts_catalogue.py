@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import cached_property
+from typing import Any, Protocol
+
+from cds_service.plans.expressions import Define, Expression, InlineCql
 
 Key = tuple[str, str]  # library, definition
 
@@ -31,7 +34,14 @@ class Tagged(Protocol):
     def tags(self) -> Mapping[str, str | None]: ...
 
 
-@dataclass(frozen=True, slots=True)
+class Identified(Protocol):
+    """Something of a plan with an id."""
+
+    @property
+    def id(self) -> str: ...
+
+
+@dataclass(frozen=True)
 class Fact:
     """A definition that answers one question about the patient."""
 
@@ -45,10 +55,15 @@ class Fact:
     asked_as: tuple[str, ...]
     says: str
 
-    @property
+    @cached_property
     def key(self) -> tuple[str, str]:
         """Library and name of the definition."""
         return (self.library, self.define)
+
+    @cached_property
+    def definition(self) -> Define:
+        """The definition as an expression of a plan."""
+        return Define(self.library, self.define)
 
 
 class FactCatalogue:
@@ -60,9 +75,9 @@ class FactCatalogue:
         changes: Mapping[Key, frozenset[str]] | None = None,
         below: Mapping[Key, tuple[Key, ...]] | None = None,
     ) -> None:
-        self._changes = changes
         self._below = below or {}
         self._facts_below: dict[Key, tuple[Fact, ...]] = {}
+        self._facts_behind: dict[int, tuple[object, tuple[Fact, ...]]] = {}
         self.facts = tuple(facts)
         self.by_id: dict[str, Fact] = {}
         self.by_key: dict[tuple[str, str], Fact] = {}
@@ -70,6 +85,7 @@ class FactCatalogue:
             self.by_id.setdefault(fact.id, fact)
             self.by_key[fact.key] = fact
         self.noted = tuple(fact for fact in self.facts if fact.missing == "note")
+        self._changes = [(fact, None if changes is None else changes.get(fact.key)) for fact in self.noted]
 
     def below(self, key: Key) -> tuple[Fact, ...]:
         """The facts that a definition is made of."""
@@ -79,14 +95,33 @@ class FactCatalogue:
             self._facts_below[key] = found
         return found
 
-    def may_change(self, fact: Fact, alternative: str) -> bool:
-        """Whether the criteria of an alternative depend on the fact, as far as is known from the compiled logic."""
-        if self._changes is None or fact.key not in self._changes:
-            return True
-        return alternative in self._changes[fact.key]
+    def behind(self, conditions: tuple[Expression, ...]) -> tuple[Fact, ...]:
+        """The facts that conditions of a plan are made of, each once, in the order met."""
+        found = self._facts_behind.get(id(conditions))
+        if found is None:
+            keys = [key for key in map(_key_of, conditions) if key is not None]
+            facts = tuple({fact.id: fact for key in keys for fact in self.below(key)}.values())
+            found = self._facts_behind[id(conditions)] = (conditions, facts)  # so that its identity stays its own
+        return found[1]
+
+    def noted_in(self, alternatives: Sequence[Identified]) -> Iterator[tuple[Fact, Sequence[Any]]]:
+        """The facts of which silence is noted, with those of some alternatives that depend on them, as far as known."""
+        for fact, changed in self._changes:
+            concerned = alternatives if changed is None else [each for each in alternatives if each.id in changed]
+            if concerned:
+                yield fact, concerned
 
     def __contains__(self, identifier: str) -> bool:
         return identifier in self.by_id
+
+
+def _key_of(expression: Expression) -> Key | None:
+    match expression:
+        case Define(library, name):
+            return (library, name)
+        case InlineCql(name, _, library):
+            return (library or "", name)
+    return None
 
 
 NO_FACTS = FactCatalogue(())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+
+from msgspec import structs
 
 from cds_service.errors import CdsError
 from cds_service.plans.expressions import Define, InlineCql
@@ -36,7 +37,7 @@ def _doubted(finding: Finding, severity: str, logic: Logic, order: str | None) -
     if not (references - {order} or references) <= read or not references:
         return finding
     needs = [FactNeed(fact.asked_as[0] if fact.asked_as else fact.id, fact.library, fact.define) for fact, _ in grounds]
-    return replace(finding, outcome=cannot_tell(needs, "read from text only"))
+    return structs.replace(finding, outcome=cannot_tell(needs, "read from text only"))
 
 
 def _grounds(finding: Finding, logic: Logic) -> Iterable[tuple[Fact, tuple[str, ...]]]:

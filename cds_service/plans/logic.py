@@ -36,6 +36,7 @@ class Evaluating(Protocol):
     """A run of compiled CQL over one patient (`cql.evaluation.Evaluation`)."""
 
     def value(self, library: str, define: str) -> Any: ...
+    def settled(self, table: Table) -> Sequence[bool | None]: ...
     def raw(self, library: str, define: str) -> Any: ...
     def needs(self, library: str, define: str) -> Sequence[Need]: ...
     def evidence(self, library: str, define: str) -> Any: ...
@@ -51,6 +52,17 @@ class PathEvaluating(Protocol):
 
 
 _NONE: frozenset[str] = frozenset()
+
+Table = tuple[tuple[tuple[str, str], ...] | None, ...]  # lists of conditions by library and name; None: not by name
+
+
+def table_of(conditions: Iterable[Sequence[Expression]]) -> Table:
+    """Lists of conditions in the form in which many are asked at once."""
+    found: list[tuple[tuple[str, str], ...] | None] = []
+    for entries in conditions:
+        named = [(each.library, each.name) for each in entries if isinstance(each, Define)]
+        found.append(tuple(named) if len(named) == len(entries) else None)
+    return tuple(found)
 
 
 @dataclass(slots=True)
@@ -131,6 +143,10 @@ class Logic:
         if not asks:
             return all_of([outcome for _, outcome in found])
         return all_of([self._asking(expression, outcome) for expression, outcome in found])
+
+    def settled(self, table: Table) -> Sequence[bool | None]:
+        """For each list of conditions whether all hold, where that can be said at once; None: ask `all`."""
+        return (None,) * len(table) if self.unreadable and self.reads else self.run.settled(table)
 
     def _asking(self, expression: Expression, outcome: Outcome) -> Outcome:
         return cannot_tell(self.needs(expression)) if outcome is UNTOLD else outcome

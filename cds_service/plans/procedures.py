@@ -56,6 +56,9 @@ class Procedures:
         self._concepts = {concept.code: concept for concept in concepts}
         self._properties = {code: dict(concept.properties) for code, concept in self._concepts.items()}
         self._children: dict[str, list[str]] = {}
+        self._lines: dict[str | None, tuple[str, ...]] = {}
+        self._families: dict[str, frozenset[str]] = {}
+        self.ranking = {code: number for number, code in enumerate(self._concepts)}
         for code, concept in self._concepts.items():
             for parent in concept.parents:
                 self._children.setdefault(parent, []).append(code)
@@ -81,27 +84,37 @@ class Procedures:
                 return _text(found) == value
         return False
 
-    def line(self, code: str | None) -> list[str]:
+    def line(self, code: str | None) -> tuple[str, ...]:
         """The procedure and its ancestors, nearest first."""
-        found: list[str] = []
-        waiting = [code] if code else []
-        while waiting:
-            each = waiting.pop(0)
-            if each not in found:
-                found.append(each)
-                waiting.extend(self._concepts[each].parents if each in self._concepts else ())
-        return found
+        known = self._lines.get(code)
+        if known is None:
+            found: list[str] = []
+            waiting = [code] if code else []
+            while waiting:
+                each = waiting.pop(0)
+                if each not in found:
+                    found.append(each)
+                    waiting.extend(self._concepts[each].parents if each in self._concepts else ())
+            known = tuple(found)
+            if code in self._concepts:
+                self._lines[code] = known
+        return known
 
     def family(self, code: str) -> frozenset[str]:
         """The procedure and everything below it."""
-        found: set[str] = set()
-        waiting = [code]
-        while waiting:
-            each = waiting.pop()
-            if each not in found:
-                found.add(each)
-                waiting.extend(self._children.get(each, ()))
-        return frozenset(found)
+        known = self._families.get(code)
+        if known is None:
+            found: set[str] = set()
+            waiting = [code]
+            while waiting:
+                each = waiting.pop()
+                if each not in found:
+                    found.add(each)
+                    waiting.extend(self._children.get(each, ()))
+            known = frozenset(found)
+            if code in self._concepts:
+                self._families[code] = known
+        return known
 
     def rated_as(self, code: str | None) -> str | None:
         """The procedure whose rating an order for `code` takes: itself, or the ancestor that it inherits from."""
@@ -174,8 +187,7 @@ def ordered_procedure(
     settled = procedures.settled(possible)
     if len(settled) == 1:
         return OrderedProcedure(settled[0], procedures.rated_as(settled[0]), checks=tuple(dict.fromkeys(used_checks)))
-    ranking = {code: number for number, code in enumerate(procedures)}
-    return OrderedProcedure(None, None, tuple(sorted(settled, key=lambda code: ranking.get(code, 0))))
+    return OrderedProcedure(None, None, tuple(sorted(settled, key=lambda code: procedures.ranking.get(code, 0))))
 
 
 def _coding_means(

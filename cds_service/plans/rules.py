@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from cds_service.errors import CdsError
 from cds_service.plans.definitions import Action, Plan
 from cds_service.plans.expressions import Expression, HasDefinition
 from cds_service.plans.extensions import listed
-from cds_service.plans.logic import Logic
+from cds_service.plans.logic import Logic, Table, table_of
 from cds_service.plans.procedures import Procedures
 from cds_service.plans.scenarios import define_named
 from cds_service.plans.translations import Translations, in_language, translations_of
@@ -91,8 +93,7 @@ class Rule:
         return procedure is not None and (procedure in self.procedures or procedure in self.by_extension)
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """What a rule or a care check came to for one patient."""
 
     rule: Rule
@@ -191,33 +192,58 @@ class _Reader:
         )
 
 
+class Firing(msgspec.Struct, frozen=True):
+    """Rules that can fire for a procedure, with what each comes to when it does not: the same for every patient."""
+
+    procedure: str | None
+    rules: tuple[Rule, ...]
+    silent: tuple[Finding, ...]
+    table: Table
+
+
+class Checks(msgspec.Struct, frozen=True):
+    """Care checks of a procedure."""
+
+    rules: tuple[Rule, ...]
+    table: Table
+
+
 class RuleBook:
     """The rules of a service, ready to be asked for by procedure."""
 
     def __init__(self, rules: Iterable[Rule], procedures: Procedures | None) -> None:
         self.rules = tuple(rules)
-        self._firing: dict[str, tuple[Rule, ...]] = {}
-        self._silent: dict[tuple[str, str], Finding] = {}
+        self._firing: dict[str, Firing] = {}
+        self._checks: dict[str | None, Checks] = {}
+        self._severe: dict[tuple[str, frozenset[str]], tuple[Rule, ...]] = {}
         self.checks = tuple(rule for rule in self.rules if rule.is_check)
         self._general = tuple(rule for rule in self.rules if rule.covers(None))
         self._by_procedure = {
             code: tuple(rule for rule in self.rules if rule.covers(code)) for code in procedures or ()
         }
 
-    def firing(self, procedure: str | None) -> tuple[Rule, ...]:
+    def firing(self, procedure: str | None) -> Firing:
         """Those among them that can fire: no checks, no texts."""
         found = self._firing.get(procedure or "")
         if found is None:
-            rules = (rule for rule in self.about(procedure) if not rule.is_check and not is_text_only(rule))
-            found = self._firing[procedure or ""] = tuple(rules)
+            rules = [rule for rule in self.about(procedure) if not rule.is_check and not is_text_only(rule)]
+            found = self._firing[procedure or ""] = firing(rules, procedure)
         return found
 
-    def silent(self, rule: Rule, procedure: str | None) -> Finding:
-        """What a rule comes to that does not apply: the same for every patient."""
-        found = self._silent.get((rule.id, procedure or ""))
-        if found is None or found.rule is not rule:
-            found = Finding(rule, DOES_NOT_APPLY, rule.statement, _by_extension(rule, procedure))
-            self._silent[rule.id, procedure or ""] = found
+    def checks_of(self, procedure: str | None) -> Checks:
+        """The care checks that are about the procedure and that can be met; without one, all."""
+        found = self._checks.get(procedure)
+        if found is None:
+            rules = tuple(c for c in self.checks if c.check is not None and (procedure is None or c.covers(procedure)))
+            found = self._checks[procedure] = Checks(rules, table_of(rule.conditions for rule in rules))
+        return found
+
+    def of_severities(self, procedure: str, severities: frozenset[str]) -> tuple[Rule, ...]:
+        """The rules of some severities that are about the procedure and have a condition."""
+        found = self._severe.get((procedure, severities))
+        if found is None:
+            rules = (rule for rule in self.about(procedure) if rule.severity in severities and rule.conditions)
+            found = self._severe[procedure, severities] = tuple(rules)
         return found
 
     def about(self, procedure: str | None) -> tuple[Rule, ...]:
@@ -225,17 +251,39 @@ class RuleBook:
         return self._by_procedure.get(procedure or "", self._general)
 
 
-def find(rule: Rule, book: RuleBook, logic: Logic, procedure: str | None) -> Finding:
-    """What `rule` of `book` comes to for the patient of `logic`."""
+def firing(rules: Iterable[Rule], procedure: str | None) -> Firing:
+    """Rules ready to be asked for a procedure."""
+    asked = tuple(rules)
+    silent = [Finding(rule, DOES_NOT_APPLY, rule.statement, _by_extension(rule, procedure)) for rule in asked]
+    return Firing(procedure, asked, tuple(silent), table_of(rule.conditions for rule in asked))
+
+
+def find_all(asked: Firing, logic: Logic) -> list[Finding]:
+    """What each of the rules comes to for the patient of `logic`."""
+    return [
+        silent if holds is False else find(rule, logic, silent)
+        for rule, silent, holds in zip(asked.rules, asked.silent, logic.settled(asked.table), strict=True)
+    ]
+
+
+def find(rule: Rule, logic: Logic, silent: Finding) -> Finding:
+    """What a rule comes to; `silent` if it does not apply."""
     outcome = logic.all(rule.conditions, asks=rule.unknown == "ask")
     if outcome is DOES_NOT_APPLY:
-        return book.silent(rule, procedure)
+        return silent
     statement = _statement(rule, logic) if outcome.state is State.APPLIES else rule.statement
-    return Finding(rule, outcome, statement, _by_extension(rule, procedure))
+    return Finding(rule, outcome, statement, silent.by_extension)
 
 
 def _by_extension(rule: Rule, procedure: str | None) -> bool:
     return procedure in rule.by_extension and procedure not in rule.procedures
+
+
+def find_checks(asked: Checks, logic: Logic) -> tuple[Finding, ...]:
+    """What the care checks come to that matter for this patient."""
+    relevant = zip(asked.rules, logic.settled(asked.table), strict=True)
+    found = [find_check(rule, logic) for rule, holds in relevant if holds is not False]
+    return tuple([finding for finding in found if finding is not None])
 
 
 def find_check(rule: Rule, logic: Logic) -> Finding | None:

@@ -8,16 +8,18 @@ provisionally only if every alternative that may still turn out to be the one gi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from cds_service.plans.definitions import Action, Plan
 from cds_service.plans.expressions import Define, Expression, HasDefinition, Unusable, named
 from cds_service.plans.extensions import listed
 from cds_service.plans.facts_catalogue import Fact, FactCatalogue
-from cds_service.plans.logic import Logic
+from cds_service.plans.logic import Logic, Table, table_of
 from cds_service.plans.translations import Translations, in_language, translations_of
-from cds_service.proposals.outcomes import Outcome, State
+from cds_service.proposals.outcomes import APPLIES, DOES_NOT_APPLY, Outcome, State
 from cds_service.proposals.ratings import RatingRow
 from cds_service.proposals.sources import Citation, citations_of
 
@@ -68,14 +70,18 @@ class ScenarioGroup:
     no_match: tuple[Situation, ...]
     alternatives: tuple[Alternative, ...]
     action: Action
+    rated: frozenset[str] = frozenset()  # the procedures that any alternative has a rating for
+    table: Table = ()  # the criteria of the alternatives
 
-    def rates(self, procedure: str | None) -> bool:
-        """Whether any alternative has a rating for the procedure."""
-        return any(procedure in alternative.rows for alternative in self.alternatives)
+    @classmethod
+    def of(cls, alternatives: tuple[Alternative, ...], **rest: Any) -> ScenarioGroup:
+        """A group, with what follows from its alternatives."""
+        rated = frozenset(procedure for alternative in alternatives for procedure in alternative.rows)
+        table = table_of(alternative.criteria for alternative in alternatives)
+        return cls(alternatives=alternatives, rated=rated, table=table, **rest)
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(msgspec.Struct, frozen=True):
     """Which alternative holds for a patient, or why that cannot be said."""
 
     group: ScenarioGroup
@@ -89,7 +95,7 @@ class Selection:
     nearest: Alternative | None = None
     failed_criteria: tuple[Expression, ...] = ()
     must_ask: tuple[str, ...] = ()
-    open_notes: tuple[Fact, ...] = field(default=())
+    open_notes: tuple[Fact, ...] = ()
 
 
 def is_scenario_group(action: Action) -> bool:
@@ -104,14 +110,14 @@ def read_scenarios(plan: Plan, has_definition: HasDefinition) -> tuple[ScenarioG
 
 def _group(plan: Plan, action: Action, has_definition: HasDefinition) -> ScenarioGroup:
     name, _, value = str(action.settings.get("covers") or "").partition("=")
-    return ScenarioGroup(
+    return ScenarioGroup.of(
+        tuple(_alternative(child) for child in action.children),
         id=action.id,
         title=action.title,
         plan=plan,
         covers=(name.strip(), value.strip()) if value else None,
         preconditions=_situations(action.settings.get("precondition"), plan, has_definition),
         no_match=_situations(action.settings.get("no-match"), plan, has_definition),
-        alternatives=tuple(_alternative(child) for child in action.children),
         action=action,
     )
 
@@ -176,7 +182,10 @@ def select(group: ScenarioGroup, logic: Logic, facts: FactCatalogue) -> Selectio
         if precondition.condition is not None and logic.truth(precondition.condition) is False:
             nearest = _by_id(group, precondition.nearest)
             return Selection(group, {}, excluded=precondition, nearest=nearest)
-    outcomes = {a.id: logic.all(a.criteria, asks=False) for a in group.alternatives}
+    outcomes = {
+        a.id: DOES_NOT_APPLY if holds is False else APPLIES if holds else logic.all(a.criteria, asks=False)
+        for a, holds in zip(group.alternatives, logic.settled(group.table), strict=True)
+    }
     best = next((number for number, a in enumerate(group.alternatives) if outcomes[a.id].truth is True), None)
     above = group.alternatives if best is None else group.alternatives[:best]
     undecided = tuple(a for a in above if outcomes[a.id].truth is None)
@@ -228,11 +237,10 @@ def _open_notes(
     if not ruled_out:
         return ()
     found = []
-    for fact in facts.noted:
-        concerned = [a for a in ruled_out if facts.may_change(fact, a.id)]
-        if concerned and is_missing(fact, logic):
+    for fact, changed in facts.noted_in(ruled_out):
+        if is_missing(fact, logic):
             assumed = logic.assuming({fact.key: True})
-            if any(assumed.all(a.criteria, asks=False).state is not State.DOES_NOT_APPLY for a in concerned):
+            if any(assumed.all(a.criteria, asks=False).state is not State.DOES_NOT_APPLY for a in changed):
                 found.append(fact)
     return tuple(sorted(found, key=lambda fact: fact.id))
 
@@ -241,4 +249,4 @@ def is_missing(fact: Fact, logic: Logic) -> bool:
     """Whether nothing is recorded for a fact that silence makes false."""
     if fact.recorded is None:
         return False
-    return logic.truth(Define(*fact.key)) is False and logic.is_unknown(Define(*fact.recorded))
+    return logic.truth(fact.definition) is False and logic.is_unknown(Define(*fact.recorded))

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
+
 
 class State(StrEnum):
     """The four things that can be said of an action for one patient."""
@@ -25,8 +27,7 @@ class FactNeed:
     define: str
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """The state of an action, with the needs of one that cannot be told and the reason of one that failed."""
 
     state: State

@@ -24,18 +24,12 @@ def _present(elements: List) -> list[Any]:
 
 def all_true(elements: Sequence[Truth] | None) -> bool:
     """Whether no element is false."""
-    for each in elements or ():
-        if each is False:
-            return False
-    return True
+    return all(each is not False for each in elements or ())
 
 
 def any_true(elements: Sequence[Truth] | None) -> bool:
     """Whether an element is true."""
-    for each in elements or ():
-        if each is True:
-            return True
-    return False
+    return any(each is True for each in elements or ())
 
 
 def count(elements: List) -> int:

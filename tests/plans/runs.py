@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from cds_service.errors import CdsError, EvaluationError
-from cds_service.plans.logic import Logic
+from cds_service.plans.logic import Logic, Table
 
 Definition = Any  # a value, an exception to raise, or a function of the run
 
@@ -36,6 +36,9 @@ class TableRun:
         if isinstance(found, CdsError):
             raise found
         return found(self) if callable(found) else found
+
+    def settled(self, table: Table) -> list[bool | None]:
+        return [None] * len(table)
 
     def raw(self, library: str, define: str) -> Any:
         return self.value(library, define)

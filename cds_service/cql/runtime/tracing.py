@@ -104,7 +104,8 @@ class TracedRun(Run):
     ) -> None:
         super().__init__(slots, facts, terminology, base, changed)
         self.frames: dict[int, Frame] = {}
-        self.top = Frame(notes := [], notes)
+        notes: list[Any] = []
+        self.top = Frame(notes, notes)
         # What tuples were made of; shared, so that a tuple keeps its origin wherever it goes.
         self.origins: dict[int, _Origin] = base.origins if base is not None else {}
 
