@@ -70,6 +70,7 @@ def _remembered(name: str, slot: int, node: Typed, title: str, module: Module) -
     may_fail, traced = module.safety.may_fail(node), module.traced
     writer = Writer(module)
     writer.depth = 1 if may_fail or traced else 0
+    writer.memory = "memory"
     body = _body(node, module)
     writer.share(body)
     value: Py = emit(body, writer)

@@ -53,7 +53,7 @@ def _plain_python(node: Apply, writer: Writer) -> Py | None:
     if operator in _COMPARISONS and node.precision is None:
         return _comparison(node, writer)
     if operator == "In":
-        return _in_constants(node, writer)
+        return _in_constants(node, writer) or _in_texts(node, writer)
     if operator == "Exists":
         return _exists(node, writer)
     if operator == "Count" and isinstance(node.arguments[0].type, ListOf):
@@ -117,6 +117,15 @@ def _in_constants(node: Apply, writer: Writer) -> Py | None:
     value = emit(node.arguments[0], writer)
     text = f"({', '.join(repr(item) for item in members)}{',' if len(members) == 1 else ''})"
     return Py(f"({value.text} in {text})", nullable=False)
+
+
+def _in_texts(node: Apply, writer: Writer) -> Py | None:
+    """A text among texts: nothing is in no list, and null only where the list has it."""
+    left, right = node.arguments
+    if left.type != STRING or right.type != ListOf(STRING):
+        return None
+    element, elements = emit(left, writer), emit(right, writer)
+    return Py(f"({element.text} in {f'({elements.text} or ())' if elements.nullable else elements.text})", False)
 
 
 def _count(operand: Typed, writer: Writer) -> Py | None:

@@ -11,7 +11,7 @@ from cds_service.cql.emission.tracing import holds_resources, may_note
 from cds_service.cql.emission.writer import Py, Writer
 from cds_service.cql.runtime import sequences
 from cds_service.cql.static_types import STRING, ListOf, Type, Typed
-from cds_service.cql.tree import Apply, Iteration, QueryValue, Relationship, Source
+from cds_service.cql.tree import Apply, Invoke, Iteration, QueryValue, Relationship, Source, walk
 from cds_service.values import lists
 
 Consumer = Callable[[Py], None]
@@ -24,8 +24,16 @@ def emit_query(node: QueryValue, writer: Writer) -> Py:
     if not node.gives_list:
         return _single(node, writer)
     result = writer.fresh("rows")
-    writer.emit(f"{result} = []")
-    nullable = _rows(node, writer, lambda value: writer.emit(f"{result}.append({value.text})"))
+    if _is_copy(node):
+        source = emit(node.sources[0].value, writer)
+        nullable = None
+        if source.nullable:
+            source = writer.keep(source, "source")
+            nullable = source.text
+        writer.emit(f"{result} = list({source.text}{' or ()' if source.nullable else ''})")
+    else:
+        writer.emit(f"{result} = []")
+        nullable = _rows(node, writer, lambda value: writer.emit(f"{result}.append({value.text})"))
     if (node.distinct and node.returning is not None) or (node.distinct and len(node.sources) > 1):
         helper = _distinct(node, writer)
         writer.emit(f"{result} = {helper}({result})")
@@ -34,6 +42,12 @@ def emit_query(node: QueryValue, writer: Writer) -> Py:
     if nullable is not None:
         return Py(f"(None if {nullable} is None else {result})")
     return Py(result, nullable=False, simple=True)
+
+
+def _is_copy(node: QueryValue) -> bool:
+    """Whether the rows are those of the one source as they are."""
+    sifted = node.lets or node.relationships or node.where is not None
+    return len(node.sources) == 1 and not sifted and node.returning is None
 
 
 def _distinct(node: QueryValue, writer: Writer) -> str:
@@ -74,7 +88,7 @@ def _rows(node: QueryValue, writer: Writer, consume: Consumer) -> str | None:
 
 def _row(node: QueryValue, writer: Writer, stack: ExitStack, consume: Consumer) -> None:
     traced = writer.module.traced
-    quiet = traced and _sifts_notes(node, writer)
+    quiet = traced and not writer.quiet and _sifts_notes(node, writer)
     if quiet:
         writer.emit("top.hush()")
     for local, value in node.lets:
@@ -84,7 +98,8 @@ def _row(node: QueryValue, writer: Writer, stack: ExitStack, consume: Consumer) 
         writer.clear(local.name)
     partners = [_relationship(relationship, writer, stack, quiet=quiet) for relationship in node.relationships]
     if node.where is not None:
-        test = emit_test(node.where, writer)
+        with writer.unheard():
+            test = emit_test(node.where, writer)
         if quiet:
             name = writer.fresh("fits")
             writer.emit(f"{name} = {test}")
@@ -102,10 +117,17 @@ def _row(node: QueryValue, writer: Writer, stack: ExitStack, consume: Consumer) 
 def _sifts_notes(node: QueryValue, writer: Writer) -> bool:
     """Whether anything could be noted while rows are sifted."""
     relations = writer.module.relations
-    sifting = [value for _, value in node.lets] + [node.where]
+    sifting = [value for _, value in node.lets]
+    unheard = [node.where] if node.where is not None else []
     for relationship in node.relationships:
-        sifting += [relationship.source.value, relationship.condition]
-    return any(may_note(part, relations) for part in sifting)
+        sifting.append(relationship.source.value)
+        unheard.append(relationship.condition)
+    return any(may_note(part, relations) for part in sifting) or any(map(_is_heard, unheard))
+
+
+def _is_heard(node: Typed) -> bool:
+    """Whether a part that takes no notes itself asks something that does."""
+    return any(isinstance(below, Invoke | QueryValue | Iteration) for below in walk(node))
 
 
 def _attached(node: QueryValue, value: Py, partners: list[str], writer: Writer) -> Py:
@@ -115,7 +137,7 @@ def _attached(node: QueryValue, value: Py, partners: list[str], writer: Writer) 
         rows += [
             source.alias.name for source in node.sources if holds_resources(source.alias.type, writer.module.relations)
         ]
-    if not rows:
+    if not rows or rows == [value.text]:
         return value
     return Py(f"run.attach({value.text}, {', '.join(rows)})", value.nullable)
 
@@ -148,7 +170,8 @@ def _search(source: Source, condition: Typed, found: str, writer: Writer) -> str
             dense = is_dense(source.value, writer.module.relations)
             writer.names[alias] = Py(alias, nullable=not dense, simple=True)
             writer.clear(alias)
-            test = emit_test(condition, writer)
+            with writer.unheard():
+                test = emit_test(condition, writer)
             with writer.block(f"if {test}:"):
                 writer.emit(f"{found} = True")
                 writer.emit("break")
@@ -157,7 +180,8 @@ def _search(source: Source, condition: Typed, found: str, writer: Writer) -> str
     with writer.block(f"if {alias} is not None:"):
         writer.names[alias] = Py(alias, nullable=False, simple=True)
         writer.clear(alias)
-        test = emit_test(condition, writer)
+        with writer.unheard():
+            test = emit_test(condition, writer)
         with writer.block(f"if {test}:"):
             writer.emit(f"{found} = True")
     return alias
@@ -172,25 +196,28 @@ def _single(node: QueryValue, writer: Writer) -> Py:
 
 
 def _sort(node: QueryValue, result: str, writer: Writer) -> None:
+    """Sorts in place; what a row is sorted by is no ground for it, so nothing of it is noted."""
     assert node.this is not None
-    keyed = writer.fresh("keyed")
-    writer.emit(f"{keyed} = []")
     this = node.this.name
-    if writer.module.traced:
-        writer.emit("top.hush()")
-    with writer.block(f"for {this} in {result}:"):
-        dense = node.returning is None and all(
-            is_dense(source.value, writer.module.relations) for source in node.sources
-        )
-        writer.names[this] = Py(this, nullable=not dense, simple=True)
-        writer.clear(this)
-        keys = [emit(key.key, writer).text for key in node.sort]
-        writer.emit(f"{keyed}.append(({', '.join(keys)}, {this}))")
-    if writer.module.traced:
-        writer.emit("top.speak()")
-    helper = writer.module.named("ordered", sequences.ordered)
-    directions = tuple(key.descending for key in node.sort)
-    writer.emit(f"{result} = {helper}({keyed}, {directions!r})")
+    quiet = writer.module.traced and not writer.quiet and any(_is_heard(key.key) for key in node.sort)
+    with writer.block(f"if len({result}) > 1:"):
+        keyed = writer.fresh("keyed")
+        writer.emit(f"{keyed} = []")
+        if quiet:
+            writer.emit("top.hush()")
+        with writer.block(f"for {this} in {result}:"), writer.unheard():
+            dense = node.returning is None and all(
+                is_dense(source.value, writer.module.relations) for source in node.sources
+            )
+            writer.names[this] = Py(this, nullable=not dense, simple=True)
+            writer.clear(this)
+            keys = [emit(key.key, writer).text for key in node.sort]
+            writer.emit(f"{keyed}.append(({', '.join(keys)}, {this}))")
+        if quiet:
+            writer.emit("top.speak()")
+        helper = writer.module.named("ordered", sequences.ordered)
+        directions = tuple(key.descending for key in node.sort)
+        writer.emit(f"{result} = {helper}({keyed}, {directions!r})")
 
 
 def _aggregate(node: QueryValue, writer: Writer) -> Py:
@@ -292,7 +319,7 @@ def emit_exists(node: Apply, writer: Writer) -> Py | None:
         return None
     if len(operand.sources) != 1:
         return None
-    if writer.module.traced and (may_note(operand, writer.module.relations)):
+    if writer.takes_notes and may_note(operand, writer.module.relations):
         return None  # evidence wants every row
     result = writer.fresh("any")
     writer.emit(f"{result} = False")

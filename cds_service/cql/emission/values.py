@@ -8,6 +8,7 @@ from cds_service.cql.emission.tracing import may_note
 from cds_service.cql.emission.writer import Py, Writer, is_simple
 from cds_service.cql.entries import ValueSetEntry
 from cds_service.cql.runtime import instances, vocabularies
+from cds_service.cql.runtime.run import UNSET
 from cds_service.cql.runtime.structures import SYSTEM_SELECTORS
 from cds_service.cql.static_types import ListOf, Named
 from cds_service.cql.tree import (
@@ -62,10 +63,19 @@ def emit_definition(node: DefinitionValue, writer: Writer) -> Py:
     entry = node.definition
     name = writer.module.ask_definition(entry)
     nullable = not _is_known(entry.body)
-    call = f"(top.used.append({entry.slot}) or {name}(run))" if writer.module.traced else f"{name}(run)"
+    call = _asked(entry.slot, name, writer, may_fail=writer.module.safety.may_fail(entry.body))
     if isinstance(node.type, ListOf) and node.type != entry.type:
         return Py(f"[{call}]", nullable=False)  # asked from the Unfiltered context
     return Py(call, nullable)
+
+
+def _asked(slot: int, name: str, writer: Writer, *, may_fail: bool) -> str:
+    """The value of a definition or parameter: from memory where it is there, without a call."""
+    note = f"top.used.append({slot}) or " if writer.module.traced else ""
+    if may_fail:
+        return f"({note}{name}(run))" if note else f"{name}(run)"
+    value, unset = writer.fresh("m"), writer.module.named("UNSET", UNSET)
+    return f"({value} if {note}({value} := {writer.memory}[{slot}]) is not {unset} else {name}(run))"
 
 
 def _is_known(body: object) -> bool:
@@ -84,9 +94,7 @@ def _is_known(body: object) -> bool:
 @emit.register
 def emit_parameter(node: ParameterValue, writer: Writer) -> Py:
     name = writer.module.ask_parameter(node.parameter)
-    if writer.module.traced:
-        return Py(f"(top.used.append({node.parameter.slot}) or {name}(run))")
-    return Py(f"{name}(run)")
+    return Py(_asked(node.parameter.slot, name, writer, may_fail=writer.module.safety.may_fail(node.parameter.default)))
 
 
 @emit.register
@@ -99,6 +107,8 @@ def emit_context(node: ContextValue, writer: Writer) -> Py:  # noqa: ARG001 - ev
 @emit.register
 def emit_noted(node: Noted, writer: Writer) -> Py:
     value = emit(node.operand, writer)
+    if not writer.takes_notes:
+        return value
     name, text = value.text, value.text
     if not value.simple:
         name = writer.fresh("n")
@@ -123,7 +133,7 @@ def emit_list(node: ListValue, writer: Writer) -> Py:
 @emit.register
 def emit_tuple(node: TupleValue, writer: Writer) -> Py:
     made = writer.module.named("Tuple", Tuple)
-    if writer.module.traced and may_note(node, writer.module.relations):
+    if writer.takes_notes and may_note(node, writer.module.relations):
         writer.emit("top.begin()")
         parts = ", ".join(f"{name!r}: {emit(value, writer).text}" for name, value in node.elements)
         return writer.keep(Py(f"run.tie({made}({{{parts}}}))", nullable=False), "tuple")

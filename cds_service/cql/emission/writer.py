@@ -117,6 +117,20 @@ class Writer:
         self.count = 0
         self.names: dict[str, Py] = {}
         self.shared = Shared()
+        self.memory = "run.memory"  # how this function calls it
+        self.quiet = 0  # parts around this one of which nothing is noted
+
+    @property
+    def takes_notes(self) -> bool:
+        """Whether what is written now has to note what it looks at."""
+        return self.module.traced and not self.quiet
+
+    @contextmanager
+    def unheard(self) -> Iterator[None]:
+        """What is written meanwhile notes nothing itself: it only decides what becomes of a row."""
+        self.quiet += 1
+        yield
+        self.quiet -= 1
 
     def fresh(self, stem: str = "t") -> str:
         """A name that nothing in this function has yet."""
