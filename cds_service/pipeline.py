@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from msgspec import structs
+import msgspec
 
 from cds_service.cards.compose import KEY_EXTENSION, compose_cards
 from cds_service.errors import CdsError
@@ -56,8 +56,7 @@ from cds_service.proposals.records import Record, render_record
 _RATED_AT = frozenset({"order-select", "order-sign"})
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(msgspec.Struct, frozen=True):
     """What one order, appointment, encounter or patient came to."""
 
     record: Record
@@ -74,8 +73,7 @@ class Judged:
         return (self.advice,) if self.advice is not None else ()
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(msgspec.Struct, frozen=True):
     """How a decision came about, for explanations."""
 
     service: KnownService
@@ -86,8 +84,7 @@ class Trace:
     namespace: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """The answer to a call, the plans it was made with, and how it came about."""
 
     response: Response
@@ -255,7 +252,7 @@ class _Call:
         judged = judge_order(draft.reference, ordered, knowhow, logic)
         silent = None if struct.reasonCode or struct.reasonReference else draft.reference
         evidence = evidence_of(judged.worst, knowhow.facts, silent)
-        judged = structs.replace(judged, record=replace(judged.record, evidence=evidence))
+        judged = msgspec.structs.replace(judged, record=replace(judged.record, evidence=evidence))
         return Judged(judged.record, evidence, order=judged, draft=draft.json())
 
     def ordered(self, struct: Any, knowhow: Knowhow) -> OrderedProcedure | None:
@@ -310,7 +307,7 @@ class _Call:
     ) -> Judged:
         judgement = judge_without_order(knowhow, logic, order, subject, procedure)
         evidence = evidence_of(judgement, knowhow.facts)
-        judgement = structs.replace(judgement, record=replace(judgement.record, evidence=evidence))
+        judgement = msgspec.structs.replace(judgement, record=replace(judgement.record, evidence=evidence))
         return Judged(judgement.record, evidence, advice=judgement)
 
     def bind(self, parameters: Mapping[str, Any]) -> Logic:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from cds_service.plans.knowhow import Knowhow
 from cds_service.plans.logic import Logic
@@ -12,8 +13,7 @@ from cds_service.plans.scenarios import Alternative, Selection
 from cds_service.proposals.ratings import OrderedProcedure, RatingRow
 
 
-@dataclass(slots=True)
-class Sketch:
+class Sketch(msgspec.Struct):
     """A judgement in the making."""
 
     ordered: OrderedProcedure

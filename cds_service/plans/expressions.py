@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 _IDENTIFIER_LANGUAGES = frozenset({"text/cql-identifier", "text/cql.identifier", "text/cql-name", "text/cql.name"})
 _CQL_LANGUAGES = frozenset({"text/cql", "text/cql-expression", "text/cql.expression", "application/cql"})
 _FHIRPATH_LANGUAGES = frozenset({"text/fhirpath", "application/fhirpath"})
@@ -19,8 +21,7 @@ _DOTTED = re.compile(r'^(?:"([^"]+)"|([A-Za-z_]\w*))\s*\.\s*(?:"([^"]+)"|(.+))$'
 _LITERAL = re.compile(r"^'((?:[^'\\]|\\.)*)'$")
 
 
-@dataclass(frozen=True, slots=True)
-class Define:
+class Define(msgspec.Struct, frozen=True):
     """A definition of a CQL library."""
 
     library: str

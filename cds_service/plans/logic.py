@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+import msgspec
 
 from cds_service.errors import CdsError
 from cds_service.plans.expressions import Define, Expression, FhirPath, InlineCql, Literal, Unusable
@@ -65,17 +66,16 @@ def table_of(conditions: Iterable[Sequence[Expression]]) -> Table:
     return tuple(found)
 
 
-@dataclass(slots=True)
-class Logic:
+class Logic(msgspec.Struct):
     """Evaluates the expressions of plans over one patient."""
 
     run: Evaluating
     paths: PathEvaluating
-    variables: Mapping[str, Any] = field(default_factory=dict)
+    variables: Mapping[str, Any] = {}
     # Data types that could not be had completely, for logic that does not look at "Unreadable" itself:
     # expression -> the types it reads.
     unreadable: frozenset[str] = frozenset()
-    reads: Mapping[Expression, frozenset[str]] = field(default_factory=dict)
+    reads: Mapping[Expression, frozenset[str]] = {}
     facts: FactCatalogue = NO_FACTS
     # References of the resources whose codes were read from free text.
     read_from_text: Callable[[], frozenset[str]] = frozenset

@@ -6,14 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from cds_service.cql.explain.dates import effective_of
 from cds_service.cql.runtime.run import UNSET, Failed
 from cds_service.cql.runtime.tracing import PLAIN, Frame, Key, Noticed, TracedRun
 from cds_service.values.formatting import day_text
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceEvidence:
+class ResourceEvidence(msgspec.Struct, frozen=True):
     """A resource that a value rests on, the element that was read, and when the resource says it was so."""
 
     reference: str
@@ -64,8 +65,7 @@ def _said(reference: str, element: str | None, resource: Any) -> ResourceEvidenc
     return ResourceEvidence(reference, element, effective, None if effective is None else day_text(effective))
 
 
-@dataclass(frozen=True, slots=True)
-class Grounds:
+class Grounds(msgspec.Struct, frozen=True):
     """A value with the resources that it rests on."""
 
     value: Any

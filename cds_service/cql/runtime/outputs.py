@@ -89,13 +89,13 @@ def as_parameter(value: Any, kind: Type, entry: ParameterEntry) -> Any:
 def _read(value: Any, kind: Type) -> Any:
     if value.__class__ is str and kind is STRING:
         return value
-    if value is None or kind in (ANY, NULL) or isinstance(kind, ChoiceOf | TupleOf):
+    if value is None:
         return value
     if isinstance(kind, ListOf):
         if not isinstance(value, list | tuple):
             raise WrongType("A parameter is no list.")
         return [_read(item, kind.element) for item in value]
-    if isinstance(kind, IntervalOf):
+    if isinstance(kind, IntervalOf | ChoiceOf | TupleOf) or kind in (ANY, NULL):
         return value
     if isinstance(kind, Named) and kind.namespace == "FHIR":
         return value
