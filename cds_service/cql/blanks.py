@@ -229,10 +229,11 @@ class Blanks:
         self.sites = Sites(groups)
         self._by_bit = [tuple(by_site[site]) for site in self.sites.order]
         self._by_parameter = {slot: tuple(slots) for slot, slots in by_parameter.items()}
-        self._reads = {name: tuple(found.values()) for name, found in reads.items()}
-        self._together = {
-            name: tuple(slot for slot, own in self._holding.items() if own == name) for name in self._reads
-        }
+        self._reads = tuple(
+            (tuple(slot for slot, own in self._holding.items() if own == name), tuple(found.values()))
+            for name, found in reads.items()
+        )
+        self._together = {name: slots[0] for name, slots in zip(reads, (slots for slots, _ in self._reads), strict=True)}
 
     def _found(self, function: Callable[[Any], Any], namespace: dict[str, Any]) -> _Found | None:
         """The value over an empty record, and all that decides it; None where anything else does."""
@@ -316,7 +317,7 @@ class Blanks:
 
     def held(self, bound: Mapping[int, Any]) -> dict[str, Any]:
         """The resources in parameters, by the name of the parameter."""
-        return {name: bound[slots[0]] for name, slots in self._together.items() if bound.get(slots[0]) is not None}
+        return {name: bound[slot] for name, slot in self._together.items() if bound.get(slot) is not None}
 
     def without(self, memory: list[Any], bound: Mapping[int, Any]) -> list[Any]:
         """A copy of the memory, where parameters are bound to other values than their defaults."""
@@ -333,17 +334,14 @@ class Blanks:
                     continue
                 for slot in slots:
                     memory[slot] = UNSET
-        for name, reads in self._reads.items():
-            together = self._together[name]
-            held = bound.get(together[0])
-            mixed = False
-            for slot in together:
-                if bound.get(slot) is not held:
-                    mixed = True
-            if held is None and not mixed:
+        for together, reads in self._reads:
+            held = [bound.get(slot) for slot in together]
+            first = held[0]
+            if first is None and held.count(None) == len(held):
                 continue
+            mixed = any(value is not first for value in held)
             for read in reads:
-                for slot in read.plain + read.coded if mixed else read.touched(getattr(held, read.element, None)):
+                for slot in read.plain + read.coded if mixed else read.touched(getattr(first, read.element, None)):
                     memory[slot] = UNSET
 
 

@@ -17,7 +17,7 @@ from cds_service.cql.explain.requirements import DataRequirement, DataUse
 from cds_service.cql.runtime.outputs import is_shaped
 from cds_service.cql.runtime.vocabularies import Members, Remembered
 from cds_service.cql.semantic_errors import UnknownName, UnknownValueSetUse, meant
-from cds_service.cql.static_types import Typed
+from cds_service.cql.static_types import STRING, Named, Typed
 from cds_service.cql.tree import Membership, RetrieveValue, ValueSetValue, walk
 from cds_service.errors import CdsError, ErrorGroup, Span
 from cds_service.fhir.model.types import Model
@@ -68,6 +68,16 @@ class Handle:
     notes: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """The parameters of one name: their places, and whether any value, or any text, can be bound as it is."""
+
+    slots: tuple[int, ...]
+    entries: tuple[ParameterEntry, ...]
+    plain: bool
+    is_text: bool
+
+
 Table = tuple[tuple[tuple[str, str], ...] | None, ...]  # lists of definitions
 Handles = tuple[tuple[Handle, ...] | None, ...]
 
@@ -89,6 +99,7 @@ class CompiledLibraries:
         self.names_by_slot: dict[int, tuple[str, str]] = {
             entry.slot: (entry.library.removeprefix(EXPRESSIONS), entry.name) for entry in program.definitions
         }
+        self._bindings: dict[str | tuple[str, str], Binding] = {}
         self.reach = Reach(program)
         self.data = DataUse(self.reach, program.relations)
         self._handles: dict[tuple[str, str], Handle] = {}
@@ -218,6 +229,17 @@ class CompiledLibraries:
                 for position, flag in enumerate(self.reach.dependents(slot)):
                     flags[position] |= flag
             found = self._dependents[key] = bytes(flags)
+        return found
+
+    def binding(self, key: str | tuple[str, str]) -> Binding:
+        """How a value is bound to the parameters of this name; made once for each."""
+        found = self._bindings.get(key)
+        if found is None:
+            entries = self.parameter_entries(key)
+            kinds = {entry.type for entry in entries}
+            plain = all(isinstance(kind, Named) and kind.namespace == "FHIR" for kind in kinds)
+            is_text = kinds == {STRING}
+            found = self._bindings[key] = Binding(tuple(entry.slot for entry in entries), entries, plain, is_text)
         return found
 
     def parameter_entries(self, key: str | tuple[str, str]) -> tuple[ParameterEntry, ...]:

@@ -76,9 +76,9 @@ class Evaluation:
     ) -> None:
         self.compiled = compiled
         self.facts = facts
-        self._overrides: dict[int, Any] = dict(overrides or {})
+        self._overrides = {**overrides} if overrides else {}
         if parameters:
-            self._overrides.update(self._bound(parameters))
+            self._overrides |= self._bound(parameters)
         changed = compiled.dependents(self._overrides) if base is not None else None
         kind = TracedRun if compiled.noting else Run
         below: Any = base.run if base is not None else None
@@ -86,8 +86,9 @@ class Evaluation:
         self._blank = self._known_from_the_start(base, only_parameters=not overrides)
         if self._blank is not None:
             self.run.memory = self._blank[:]
+        memory = self.run.memory
         for slot, value in self._overrides.items():
-            self.run.memory[slot] = value
+            memory[slot] = value
         self._base = base
         self._offset: int | None = base._offset if base is not None else None
         self._traced: TracedRun | None = None
@@ -245,8 +246,12 @@ class Evaluation:
         """The place of every parameter that is bound; a bare name binds it in all libraries."""
         bound: dict[int, Any] = {}
         for key, value in parameters.items():
-            for entry in self.compiled.parameter_entries(key):
+            binding = self.compiled.binding(key)
+            if value is None or binding.plain or (binding.is_text and value.__class__ is str):
+                bound.update(dict.fromkeys(binding.slots, value))
+                continue
+            for entry in binding.entries:
                 assert entry.type is not None
-                as_it_is = value is None or (entry.type.__class__ is Named and entry.type.namespace == "FHIR")
-                bound[entry.slot] = value if as_it_is else as_parameter(value, entry.type, entry)
+                is_fhir = entry.type.__class__ is Named and entry.type.namespace == "FHIR"
+                bound[entry.slot] = value if is_fhir else as_parameter(value, entry.type, entry)
         return bound
