@@ -233,7 +233,9 @@ class Blanks:
             (tuple(slot for slot, own in self._holding.items() if own == name), tuple(found.values()))
             for name, found in reads.items()
         )
-        self._together = {name: slots[0] for name, slots in zip(reads, (slots for slots, _ in self._reads), strict=True)}
+        self._together = {
+            name: slots[0] for name, slots in zip(reads, (slots for slots, _ in self._reads), strict=True)
+        }
 
     def _found(self, function: Callable[[Any], Any], namespace: dict[str, Any]) -> _Found | None:
         """The value over an empty record, and all that decides it; None where anything else does."""

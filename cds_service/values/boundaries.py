@@ -18,7 +18,7 @@ _DATETIME_DIGITS = _DATE_DIGITS | {
     17: Precision.MILLISECOND,
 }
 _TIME_DIGITS = {2: Precision.HOUR, 4: Precision.MINUTE, 6: Precision.SECOND, 9: Precision.MILLISECOND}
-_DIGITS = {Date: _DATE_DIGITS, DateTime: _DATETIME_DIGITS, Time: _TIME_DIGITS}
+_DIGITS: dict[type[Any], dict[int, Precision]] = {Date: _DATE_DIGITS, DateTime: _DATETIME_DIGITS, Time: _TIME_DIGITS}
 _ONE, _HALF = Decimal(1), Decimal("0.5")
 
 

@@ -6,9 +6,10 @@ values of the same precision and offset compare as integers. The operations live
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+
+import msgspec
 
 from cds_service.values.failures import ValueOutOfRange
 from cds_service.values.precisions import Precision
@@ -18,8 +19,7 @@ _YEAR, _MONTH, _DAY = Precision.YEAR, Precision.MONTH, Precision.DAY
 _HOUR, _MINUTE, _SECOND, _MILLISECOND = Precision.HOUR, Precision.MINUTE, Precision.SECOND, Precision.MILLISECOND
 
 
-@dataclass(frozen=True, slots=True)
-class Date:
+class Date(msgspec.Struct, frozen=True, gc=False):
     """A calendar date to the year, month or day: the ordinal of its first day (0001-01-01 is 1), and the precision."""
 
     days: int
@@ -41,8 +41,7 @@ class Date:
         return f"Date({date.fromordinal(self.days).isoformat()[: (4, 7, 10)[self.precision - 1]]})"
 
 
-@dataclass(frozen=True, slots=True)
-class DateTime:
+class DateTime(msgspec.Struct, frozen=True, gc=False):
     """A date and time of day to any precision: local milliseconds since 0000-12-31, the precision, minutes of offset.
 
     An `offset` of None means that none was given: such a value is read at the offset of the evaluation (see
@@ -82,8 +81,7 @@ class DateTime:
         return self.instant % 1000 if self.precision >= _MILLISECOND else None
 
 
-@dataclass(frozen=True, slots=True)
-class Time:
+class Time(msgspec.Struct, frozen=True, gc=False):
     """A time of day to the hour, minute, second or millisecond: milliseconds since midnight, and the precision."""
 
     milliseconds: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cds_service.cql.emission.dispatch import emit, emit_test
 from cds_service.cql.emission.writer import Py, Writer
 from cds_service.cql.static_types import Typed
-from cds_service.cql.tree import Conditional, Constant, FirstKnown, Logical
+from cds_service.cql.tree import Conditional, Constant, DefinitionValue, FirstKnown, Logical
 from cds_service.errors import EvaluationError
 
 # The left value that settles the result alone, and what the result then is; xor is never settled early.
@@ -26,6 +26,36 @@ def _aside(node: Typed, writer: Writer) -> tuple[list[tuple[int, str]], Py]:
 
 @emit.register
 def emit_logical(node: Logical, writer: Writer) -> Py:
+    settling = _settling_definitions(node, writer)
+    if not settling:
+        return _connected(node, writer)
+    result, settled = writer.fresh("b"), _SETTLING[node.operator][0]
+    with writer.block(f"if {' or '.join(f'{writer.memory}[{slot}] is {settled}' for slot in settling)}:"):
+        writer.emit(f"{result} = {settled}")
+    with writer.block("else:"):
+        writer.emit(f"{result} = {_connected(node, writer).text}")
+    return Py(result, simple=True)
+
+
+def _settling_definitions(node: Logical, writer: Writer) -> list[int]:
+    """Definitions in a chain of `and` (or `or`) that settle it without the others, if their values are known already.
+
+    Evidence needs them all, so this is for functions that take no notes.
+    """
+    if writer.module.traced or node.operator not in ("And", "Or") or id(node) in writer.chained:
+        return []
+    operands, waiting = [], [node.right, node.left]
+    while waiting:
+        operand = waiting.pop()
+        if isinstance(operand, Logical) and operand.operator == node.operator:
+            writer.chained.add(id(operand))
+            waiting += (operand.right, operand.left)
+        else:
+            operands.append(operand)
+    return [each.definition.slot for each in operands[1:] if isinstance(each, DefinitionValue)]
+
+
+def _connected(node: Logical, writer: Writer) -> Py:
     if writer.module.safety.may_fail(node.left) and node.operator in _SETTLING:
         return _guarded(node, writer)
     left = emit(node.left, writer)
@@ -75,14 +105,14 @@ def _guarded(node: Logical, writer: Writer) -> Py:
     left, held, result = writer.fresh("b"), writer.fresh("held"), writer.fresh("b")
     writer.emit(f"{held} = None")
     if writer.module.traced:
-        writer.emit(f"mark{held} = top.mark()")
+        writer.emit(f"into{held} = top.into")
     with writer.block("try:"):
         value = emit(node.left, writer)
         writer.emit(f"{left} = {value.text}")
     with writer.block(f"except {failure} as error:"):
         writer.emit(f"{left}, {held} = None, error")
         if writer.module.traced:
-            writer.emit(f"top.restore(mark{held})")
+            writer.emit(f"top.into = into{held}")
     with writer.block(f"if {left} is {when}:"):
         writer.emit(f"{result} = {then}")
     with writer.block("else:"):

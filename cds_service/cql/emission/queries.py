@@ -10,6 +10,7 @@ from cds_service.cql.emission.failing import is_dense
 from cds_service.cql.emission.tracing import holds_resources, may_note
 from cds_service.cql.emission.writer import Py, Writer
 from cds_service.cql.runtime import sequences
+from cds_service.cql.runtime.tracing import DEAF
 from cds_service.cql.static_types import STRING, ListOf, Type, Typed
 from cds_service.cql.tree import Apply, Invoke, Iteration, QueryValue, Relationship, Source, walk
 from cds_service.values import lists
@@ -89,25 +90,24 @@ def _rows(node: QueryValue, writer: Writer, consume: Consumer) -> str | None:
 def _row(node: QueryValue, writer: Writer, stack: ExitStack, consume: Consumer) -> None:
     traced = writer.module.traced
     quiet = traced and not writer.quiet and _sifts_notes(node, writer)
-    if quiet:
-        writer.emit("top.hush()")
+    before = _hushed(writer) if quiet else ""
     for local, value in node.lets:
         made = emit(value, writer)
         writer.emit(f"{local.name} = {made.text}")
         writer.names[local.name] = Py(local.name, made.nullable, simple=True)
         writer.clear(local.name)
-    partners = [_relationship(relationship, writer, stack, quiet=quiet) for relationship in node.relationships]
+    partners = [_relationship(relationship, writer, stack, before) for relationship in node.relationships]
     if node.where is not None:
         with writer.unheard():
             test = emit_test(node.where, writer)
         if quiet:
             name = writer.fresh("fits")
             writer.emit(f"{name} = {test}")
-            writer.emit("top.speak()")
+            writer.emit(f"top.into = {before}")
             test = name
         stack.enter_context(writer.block(f"if {test}:"))
     elif quiet:
-        writer.emit("top.speak()")
+        writer.emit(f"top.into = {before}")
     value_of_row = emit(node.returning or node.sources[0].alias, writer)
     if traced:
         value_of_row = _attached(node, value_of_row, [name for name in partners if name is not None], writer)
@@ -147,14 +147,22 @@ def _gives_resources(node: QueryValue, writer: Writer) -> bool:
     return writer.module.relations.is_resource(kind)
 
 
-def _relationship(node: Relationship, writer: Writer, stack: ExitStack, *, quiet: bool) -> str | None:
-    """A partner is looked for; without one (or, negated, with one) the row is left out."""
+def _hushed(writer: Writer) -> str:
+    """From here on nothing is noted; the name of where notes went until now."""
+    before, deaf = writer.fresh("into"), writer.module.named("DEAF", DEAF)
+    writer.emit(f"{before} = top.into")
+    writer.emit(f"top.into = {deaf}")
+    return before
+
+
+def _relationship(node: Relationship, writer: Writer, stack: ExitStack, before: str) -> str | None:
+    """A partner is looked for; without one (or, negated, with one) the row is left out, and notes go to `before`."""
     found = writer.fresh("partner")
     partner = _search(node.source, node.condition, found, writer)
-    if quiet:
+    if before:
         # The search was quiet; when the row ends here, so does the quiet.
         with writer.block(f"if {'' if node.negated else 'not '}{found}:"):
-            writer.emit("top.speak()")
+            writer.emit(f"top.into = {before}")
     stack.enter_context(writer.block(f"if {'not ' if node.negated else ''}{found}:"))
     is_resource = writer.module.relations.is_resource(node.source.alias.type)
     return partner if is_resource and not node.negated else None
@@ -203,8 +211,7 @@ def _sort(node: QueryValue, result: str, writer: Writer) -> None:
     with writer.block(f"if len({result}) > 1:"):
         keyed = writer.fresh("keyed")
         writer.emit(f"{keyed} = []")
-        if quiet:
-            writer.emit("top.hush()")
+        before = _hushed(writer) if quiet else ""
         with writer.block(f"for {this} in {result}:"), writer.unheard():
             dense = node.returning is None and all(
                 is_dense(source.value, writer.module.relations) for source in node.sources
@@ -214,7 +221,7 @@ def _sort(node: QueryValue, result: str, writer: Writer) -> None:
             keys = [emit(key.key, writer).text for key in node.sort]
             writer.emit(f"{keyed}.append(({', '.join(keys)}, {this}))")
         if quiet:
-            writer.emit("top.speak()")
+            writer.emit(f"top.into = {before}")
         helper = writer.module.named("ordered", sequences.ordered)
         directions = tuple(key.descending for key in node.sort)
         writer.emit(f"{result} = {helper}({keyed}, {directions!r})")

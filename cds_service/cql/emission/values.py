@@ -10,6 +10,7 @@ from cds_service.cql.entries import ValueSetEntry
 from cds_service.cql.runtime import instances, vocabularies
 from cds_service.cql.runtime.run import UNSET
 from cds_service.cql.runtime.structures import SYSTEM_SELECTORS
+from cds_service.cql.runtime.tracing import DEAF
 from cds_service.cql.static_types import ListOf, Named
 from cds_service.cql.tree import (
     Apply,
@@ -134,9 +135,14 @@ def emit_list(node: ListValue, writer: Writer) -> Py:
 def emit_tuple(node: TupleValue, writer: Writer) -> Py:
     made = writer.module.named("Tuple", Tuple)
     if writer.takes_notes and may_note(node, writer.module.relations):
-        writer.emit("top.begin()")
+        before, notes, value = writer.fresh("into"), writer.fresh("notes"), writer.fresh("tuple")
+        deaf = writer.module.named("DEAF", DEAF)
+        writer.emit(f"{before} = top.into")
+        writer.emit(f"top.into = {notes} = {before} if {before} is {deaf} else []")
         parts = ", ".join(f"{name!r}: {emit(value, writer).text}" for name, value in node.elements)
-        return writer.keep(Py(f"run.tie({made}({{{parts}}}))", nullable=False), "tuple")
+        writer.emit(f"{value} = run.tie({made}({{{parts}}}), {notes})")
+        writer.emit(f"top.into = {before}")
+        return Py(value, nullable=False, simple=True)
     parts = ", ".join(f"{name!r}: {emit(value, writer).text}" for name, value in node.elements)
     return Py(f"{made}({{{parts}}})", nullable=False)
 

@@ -118,6 +118,7 @@ class Writer:
         self.names: dict[str, Py] = {}
         self.shared = Shared()
         self.memory = "run.memory"  # how this function calls it
+        self.chained: set[int] = set()  # connectives that continue one that is being written
         self.quiet = 0  # parts around this one of which nothing is noted
 
     @property

@@ -21,68 +21,29 @@ Key = tuple[int, str | None]  # the identity of a resource, and the element that
 Noticed = dict[Key, tuple[Any, str | None]]
 Note = tuple[Any, str | None]  # a resource or tuple, or a list of them, and the element that was looked at
 
-_DEAF: Any = deque(maxlen=0)  # takes notes and forgets them
+DEAF: Any = deque(maxlen=0)  # takes notes and forgets them
 
 
 class Frame(msgspec.Struct, gc=False):
     """What was noted while one definition was worked out; made so often that making it has to cost nothing.
 
-    Rows that are still being sifted are noted nowhere (`hush`), and what goes into a tuple is kept with the tuple
-    (`begin`): only who uses the tuple rests on it. `into` is where notes go at present.
+    `into` is where written functions put their notes at present. While rows are sifted they are noted nowhere (`DEAF`),
+    and what goes into a tuple is kept with the tuple: only who uses the tuple rests on it.
     """
 
     notes: list[Any]
     into: list[Any]  # at first these same notes
     used: list[int] = []  # the places of the definitions and parameters that were asked
     searches: list[tuple[str, str | None, str | None, int]] = []
-    quiet: int = 0
-    captures: list[list[Any]] = []
-
-    def hush(self) -> None:
-        """From here on rows are sifted."""
-        self.quiet += 1
-        self.into = _DEAF
-
-    def speak(self) -> None:
-        """The row is sifted."""
-        self.quiet -= 1
-        self._listen()
-
-    def begin(self) -> None:
-        """From here on a tuple is made: what is noted belongs to it."""
-        self.captures.append([])
-        self._listen()
-
-    def end(self) -> list[Note]:
-        """The tuple is made; what was noted since `begin`."""
-        noted = self.captures.pop() if self.captures else []
-        self._listen()
-        return noted
-
-    def _listen(self) -> None:
-        self.into = _DEAF if self.quiet else self.captures[-1] if self.captures else self.notes
-
-    def mark(self) -> tuple[int, int]:
-        """Where the notes stand, for a part that may fail."""
-        return self.quiet, len(self.captures)
-
-    def restore(self, mark: tuple[int, int]) -> None:
-        """Back to where the notes stood before a part that failed."""
-        self.quiet = mark[0]
-        del self.captures[mark[1] :]
-        self._listen()
 
 
-class _Origin:
+class _Origin(msgspec.Struct):
     """What a tuple was made of."""
 
-    __slots__ = ("found", "made", "notes", "sorted_out")
-
-    def __init__(self, made: Tuple, notes: list[Note]) -> None:
-        self.made = made  # kept, so that its identity stays its own
-        self.notes = notes
-        self.sorted_out = -1  # so many of the notes are in `found`
-        self.found: Noticed = {}
+    made: Tuple  # kept, so that its identity stays its own
+    notes: list[Note]
+    sorted_out: int = -1  # so many of the notes are in `found`
+    found: Noticed = {}
 
 
 PLAIN = frozenset({NoneType, bool, int, str, list})  # what tuples mostly hold
@@ -116,9 +77,10 @@ class TracedRun(Run):
             return self.base.frame(slot)
         return found
 
-    def tie(self, made: Tuple) -> Tuple:
-        """The tuple is made; what was noted since `begin` stays with it."""
-        self.origins[id(made)] = _Origin(made, self.top.end())
+    def tie(self, made: Tuple, notes: list[Note]) -> Tuple:
+        """A tuple that was made of what is in these notes."""
+        if notes is not DEAF:
+            self.origins[id(made)] = _Origin(made, notes)
         return made
 
     def attach(self, value: Any, *resources: Any) -> Any:
