@@ -175,8 +175,7 @@ class _Call:
         for one in self.subjects_of_decision(knowhow):
             judged.append(one)
             if one.order is not None:
-                consult = partial(self.consult, one.record.order) if self.rates_orders else None
-                proposals += self.order_proposals(one, knowhow, deciding, replace(offers, consult=consult))
+                proposals += self.order_proposals(one, knowhow, deciding, offers)
                 actions += self.order_marks(one, knowhow)
             elif one.advice is not None:
                 made = GroupProposals(
@@ -338,6 +337,7 @@ class _Call:
             draft=one.draft,
             evidence=one.evidence,
             language=self.manner.language,
+            consult=partial(self.consult, one.record.order) if self.rates_orders else None,
         ).proposals()
 
     @property

@@ -3,31 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
+import msgspec
+
 from cds_service.hooks.text import SUMMARY_LIMIT
-from cds_service.proposals.proposals import PLACEHOLDER
+from cds_service.proposals.proposals import PLACEHOLDER, Words
 
 Values = Mapping[str, tuple[str, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(msgspec.Struct, frozen=True, gc=False):
     """A line of a template: its texts, with a placeholder after each but the last."""
 
     texts: tuple[str, ...]
     names: tuple[str, ...]
     is_entry: bool  # of a list: repeated where a placeholder has several entries
     is_heading: bool
+    only_name: str  # the placeholder of a line that has just one, as most have; with what stands around it
+    before: str
+    after: str
 
 
 @lru_cache(maxsize=4096)
 def _line(text: str) -> _Line:
     parts = PLACEHOLDER.split(text)
+    texts, names = tuple(parts[::2]), tuple(parts[1::2])
     stripped = text.strip()
     is_heading = stripped.startswith("#") or (stripped.startswith("**") and stripped.endswith(":**"))
-    return _Line(tuple(parts[::2]), tuple(parts[1::2]), stripped.startswith(("- ", "* ")), is_heading)
+    only_name = names[0] if len(names) == 1 and not is_heading else ""
+    return _Line(texts, names, stripped.startswith(("- ", "* ")), is_heading, only_name, texts[0], texts[-1])
+
+
+@lru_cache(maxsize=512)
+def _forms(texts: tuple[str, ...]) -> tuple[_Line, ...]:
+    return tuple(_line(text) for text in texts)
 
 
 @lru_cache(maxsize=512)
@@ -43,9 +53,10 @@ def _blocks(template: str) -> tuple[tuple[_Line, ...], ...]:
 
 def fill_summary(forms: tuple[str, ...], values: Values) -> str | None:
     """The first of `forms` that has all its parts and is short enough; else the last complete one."""
+    words = values if isinstance(values, Words) else Words(values)
     last = None
-    for form in forms:
-        text = _fill(_line(form), values)
+    for form in _forms(forms):
+        text = _fill(form, words)
         if text is not None:
             if len(text) <= SUMMARY_LIMIT:
                 return text
@@ -55,53 +66,64 @@ def fill_summary(forms: tuple[str, ...], values: Values) -> str | None:
 
 def fill_detail(template: str, values: Values) -> str:
     """The text of `template`: a line with a part that is empty is left out, a list line is repeated for each entry."""
-    filled = ("\n".join(_fill_block(block, values)) for block in _blocks(template))
-    return "\n\n".join(text for text in filled if text)
+    words = values if isinstance(values, Words) else Words(values)
+    filled = [text for block in _blocks(template) if (text := _fill_block(block, words))]
+    return "\n\n".join(filled)
 
 
-def _fill_block(block: tuple[_Line, ...], values: Values) -> list[str]:
+def _fill_block(block: tuple[_Line, ...], words: Words) -> str:
     """The lines of a paragraph; a heading goes with what it heads, down to the next heading or the end."""
     kept: list[str] = []
     heading: str | None = None
     for line in block:
         if line.is_heading:
-            heading = _fill(line, values)
+            heading = _fill(line, words)
             continue
-        filled = _fill_all(line, values)
-        if filled:
-            if heading is not None:
-                kept.append(heading)
-                heading = None
-            kept.extend(filled)
-    return kept
+        if line.only_name:
+            entries = words[line.only_name]
+            if not entries:
+                continue
+            if line.is_entry:
+                filled = [f"{line.before}{entry}{line.after}" for entry in entries]
+            else:
+                filled = [f"{line.before}{', '.join(entries)}{line.after}"]
+        else:
+            filled = _fill_several(line, words)
+            if not filled:
+                continue
+        if heading is not None:
+            kept.append(heading)
+            heading = None
+        kept += filled
+    return "\n".join(kept)
 
 
-def _fill_all(line: _Line, values: Values) -> list[str]:
+def _fill_several(line: _Line, words: Words) -> list[str]:
+    """The line, for each entry of the first placeholder that has several if it is one of a list."""
     if line.is_entry:
         for name in line.names:
-            entries = values.get(name, ())
+            entries = words[name]
             if len(entries) > 1:
-                each = (_fill(line, values, name, entry) for entry in entries)
+                each = [_fill(line, words, name, entry) for entry in entries]
                 return [text for text in each if text is not None]
-    filled = _fill(line, values)
+    filled = _fill(line, words)
     return [] if filled is None else [filled]
 
 
-def _fill(line: _Line, values: Values, repeated: str = "", entry: str = "") -> str | None:
+def _fill(line: _Line, words: Words, repeated: str = "", entry: str = "") -> str | None:
     """The line with its parts filled in, several entries joined by commas; None where a part is empty.
 
     Of the `repeated` part this line has one entry.
     """
     if not line.names:
-        return line.texts[0]
-    parts = [line.texts[0]]
+        return line.before
+    parts = [line.before]
     for name, after in zip(line.names, line.texts[1:], strict=True):
         if name == repeated:
             parts += (entry, after)
             continue
-        entries = values.get(name)
+        entries = words[name]
         if not entries:
             return None
-        parts.append(entries[0] if len(entries) == 1 else ", ".join(entries))
-        parts.append(after)
+        parts += (entries[0] if len(entries) == 1 else ", ".join(entries), after)
     return "".join(parts)

@@ -24,9 +24,7 @@ def order_mark(
     """The draft with its rating; None where no rating goes on it."""
     record, policy = judged.record, knowhow.policy
     marks = policy.marks
-    if marks is None or record.procedure is None or not draft.get("id"):
-        return None
-    if marks.covers is not None and not knowhow.procedures.has(record.procedure, *marks.covers):
+    if marks is None or record.procedure is None or not draft.get("id") or not knowhow.is_marked(record.procedure):
         return None
     if record.rating:
         meaning = policy.rating_meanings.get(record.rating)
