@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from msgspec.structs import replace as with_changes
+
 from cds_service.cards.compose import KEY_EXTENSION, compose_cards
 from cds_service.errors import CdsError
 from cds_service.facts.availability import Availability
@@ -19,6 +21,7 @@ from cds_service.fhir.references import parse_reference
 from cds_service.hooks.cards import Action, Response
 from cds_service.hooks.contexts import ContextResource
 from cds_service.hooks.identifiers import derive_uuid
+from cds_service.hooks.plain import Pruned
 from cds_service.hooks.refusals import UnmetNeed
 from cds_service.hooks.requests import HookRequest
 from cds_service.knowledge.knowledge import Knowledge
@@ -252,7 +255,7 @@ class _Call:
         judged = judge_order(draft.reference, ordered, knowhow, logic, self.care(knowhow))
         silent = None if struct.reasonCode or struct.reasonReference else draft.reference
         evidence = evidence_of(judged.worst, knowhow.facts, silent)
-        judged = replace(judged, record=replace(judged.record, evidence=evidence))
+        judged = replace(judged, record=with_changes(judged.record, evidence=evidence))
         return Judged(judged.record, evidence, order=judged, draft=draft.json())
 
     def ordered(self, struct: Any, knowhow: Knowhow) -> OrderedProcedure | None:
@@ -307,7 +310,7 @@ class _Call:
     ) -> Judged:
         judgement = judge_without_order(knowhow, logic, self.care(knowhow), order, subject, procedure)
         evidence = evidence_of(judgement, knowhow.facts)
-        judgement = replace(judgement, record=replace(judgement.record, evidence=evidence))
+        judgement = replace(judgement, record=with_changes(judgement.record, evidence=evidence))
         return Judged(judgement.record, evidence, advice=judgement)
 
     def care(self, knowhow: Knowhow) -> tuple[Any, ...]:
@@ -352,7 +355,7 @@ class _Call:
     def order_marks(self, one: Judged, knowhow: Knowhow) -> Iterator[Action]:
         if not self.rates_orders or one.order is None or one.draft is None or self.request.hook not in _RATED_AT:
             return
-        consult = self.consult(one.record.order)
+        consult = partial(self.consult, one.record.order)
         marked = order_mark(one.order, knowhow, one.draft, self.manner.site, consult)
         if marked is not None:
             words = str(knowhow.policy.words.get("mark") or "Record the appropriateness rating on the order")
@@ -367,7 +370,9 @@ class _Call:
     ) -> Response:
         namespace = self.knowledge.namespace
         cards = compose_cards(proposals, self.request.call_id, namespace, self.manner.language, already_said)
-        extension = {f"{namespace}.decisions": [render_record(record) for record in records]} if records else {}
+        extension = Pruned()
+        if records:
+            extension[f"{namespace}.decisions"] = [render_record(record) for record in records]
         return Response(cards, actions, extension)
 
 

@@ -21,6 +21,7 @@ from cds_service.hooks.cards import (
     Suggestion,
 )
 from cds_service.hooks.identifiers import derive_uuid
+from cds_service.hooks.plain import Pruned
 from cds_service.proposals.proposals import CardTemplate, Proposal, ProposedLink, ProposedSuggestion, Reason
 
 _SERIOUSNESS = {"critical": 0, "warning": 1, "info": 2}
@@ -47,10 +48,10 @@ def compose_cards(
             continue
         uuid = derive_uuid(call_id, "card", number, key)
         try:
-            card = _compose(proposal, {member: key}, uuid, language)
+            card = _compose(proposal, Pruned({member: key}), uuid, language)
         except InvalidCard:
             # Content that no card may carry (an address that is none, say): the advice is given without its trimmings.
-            card = _plain(proposal, {member: key}, uuid)
+            card = _plain(proposal, Pruned({member: key}), uuid)
         cards.append(card)
     return tuple(cards)
 

@@ -14,25 +14,24 @@ Values = Mapping[str, tuple[str, ...]]
 
 
 class _Line(msgspec.Struct, frozen=True, gc=False):
-    """A line of a template: its texts, with a placeholder after each but the last."""
+    """A line of a template."""
 
-    texts: tuple[str, ...]
-    names: tuple[str, ...]
+    before: str
+    parts: tuple[tuple[str, str], ...]  # each placeholder with the text after it
     is_entry: bool  # of a list: repeated where a placeholder has several entries
     is_heading: bool
-    only_name: str  # the placeholder of a line that has just one, as most have; with what stands around it
-    before: str
+    only_name: str  # the placeholder of a line that has just one, as most have; with the text after it
     after: str
 
 
 @lru_cache(maxsize=4096)
 def _line(text: str) -> _Line:
-    parts = PLACEHOLDER.split(text)
-    texts, names = tuple(parts[::2]), tuple(parts[1::2])
+    before, *rest = PLACEHOLDER.split(text)
+    parts = tuple(zip(rest[::2], rest[1::2], strict=True))
     stripped = text.strip()
     is_heading = stripped.startswith("#") or (stripped.startswith("**") and stripped.endswith(":**"))
-    only_name = names[0] if len(names) == 1 and not is_heading else ""
-    return _Line(texts, names, stripped.startswith(("- ", "* ")), is_heading, only_name, texts[0], texts[-1])
+    only_name, after = parts[0] if len(parts) == 1 else ("", "")
+    return _Line(before, parts, stripped.startswith(("- ", "* ")), is_heading, only_name, after)
 
 
 @lru_cache(maxsize=512)
@@ -65,43 +64,44 @@ def fill_summary(forms: tuple[str, ...], values: Values) -> str | None:
 
 
 def fill_detail(template: str, values: Values) -> str:
-    """The text of `template`: a line with a part that is empty is left out, a list line is repeated for each entry."""
+    """The text of `template`: a line with a part that is empty is left out, a list line is repeated for each entry.
+
+    A heading goes with what it heads, down to the next heading or the end of its paragraph.
+    """
     words = values if isinstance(values, Words) else Words(values)
-    filled = [text for block in _blocks(template) if (text := _fill_block(block, words))]
-    return "\n\n".join(filled)
-
-
-def _fill_block(block: tuple[_Line, ...], words: Words) -> str:
-    """The lines of a paragraph; a heading goes with what it heads, down to the next heading or the end."""
-    kept: list[str] = []
-    heading: str | None = None
-    for line in block:
-        if line.is_heading:
-            heading = _fill(line, words)
-            continue
-        if line.only_name:
-            entries = words[line.only_name]
-            if not entries:
+    paragraphs: list[str] = []
+    for block in _blocks(template):
+        kept: list[str] = []
+        heading: str | None = None
+        for line in block:
+            if line.is_heading:
+                heading = _fill(line, words) if line.parts else line.before
                 continue
-            if line.is_entry:
-                filled = [f"{line.before}{entry}{line.after}" for entry in entries]
+            if line.only_name:
+                entries = words[line.only_name]
+                if not entries:
+                    continue
+                if line.is_entry:
+                    filled = [f"{line.before}{entry}{line.after}" for entry in entries]
+                else:
+                    filled = [f"{line.before}{', '.join(entries)}{line.after}"]
             else:
-                filled = [f"{line.before}{', '.join(entries)}{line.after}"]
-        else:
-            filled = _fill_several(line, words)
-            if not filled:
-                continue
-        if heading is not None:
-            kept.append(heading)
-            heading = None
-        kept += filled
-    return "\n".join(kept)
+                filled = _fill_several(line, words)
+                if not filled:
+                    continue
+            if heading is not None:
+                kept.append(heading)
+                heading = None
+            kept += filled
+        if kept:
+            paragraphs.append("\n".join(kept))
+    return "\n\n".join(paragraphs)
 
 
 def _fill_several(line: _Line, words: Words) -> list[str]:
     """The line, for each entry of the first placeholder that has several if it is one of a list."""
     if line.is_entry:
-        for name in line.names:
+        for name, _ in line.parts:
             entries = words[name]
             if len(entries) > 1:
                 each = [_fill(line, words, name, entry) for entry in entries]
@@ -115,15 +115,10 @@ def _fill(line: _Line, words: Words, repeated: str = "", entry: str = "") -> str
 
     Of the `repeated` part this line has one entry.
     """
-    if not line.names:
-        return line.before
-    parts = [line.before]
-    for name, after in zip(line.names, line.texts[1:], strict=True):
-        if name == repeated:
-            parts += (entry, after)
-            continue
-        entries = words[name]
+    filled = [line.before]
+    for name, after in line.parts:
+        entries = words[name] if name != repeated else (entry,)
         if not entries:
             return None
-        parts += (entries[0] if len(entries) == 1 else ", ".join(entries), after)
-    return "".join(parts)
+        filled += (entries[0] if len(entries) == 1 else ", ".join(entries), after)
+    return "".join(filled)

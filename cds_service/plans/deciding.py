@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from msgspec.structs import replace as with_changes
+
 from cds_service.errors import CdsError
 from cds_service.plans.alternatives import Sketch, alternatives_to, suggested_next
 from cds_service.plans.expressions import Expression
@@ -65,7 +67,7 @@ def judge_order(
     worst = ranked[0]
     record = worst.record
     if len(judged) > 1:
-        record = replace(record, levels=tuple(judgement.record for judgement in judged))
+        record = with_changes(record, levels=tuple(judgement.record for judgement in judged))
     return OrderJudgement(record, worst, tuple(ranked))
 
 
@@ -116,7 +118,7 @@ def _judge_targets(
         return each[:1]
     question = targets.question
     worst = min(each, key=lambda judgement: _badness(judgement.record, knowhow.policy))
-    record = replace(
+    record = with_changes(
         worst.record,
         status=ASK,
         level=None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from cds_service.errors import CdsError
@@ -21,6 +22,7 @@ from cds_service.proposals.proposals import Words
 _MOST_FACTS = 6
 Entries = tuple[str, ...]
 Found = Iterable[str | None]
+Fired = tuple[Finding, Sequence[str]]  # a rule that fires, with the targets where that is not all of them
 Part = Callable[["OrderWords"], Found]
 SelectionPart = Callable[["OrderWords", Selection], Found]
 AlternativePart = Callable[["OrderWords", Alternative], Found]
@@ -30,7 +32,7 @@ class OrderWords(Words):
     """What placeholders stand for, by name; what is asked for is put into words once."""
 
     __slots__ = (
-        "_alternatives", "_fired", "_name", "evidence", "judged", "knowhow", "language", "nearest", "order", "primary",
+        "_alternatives", "_name", "evidence", "fired", "judged", "knowhow", "language", "nearest", "order", "primary",
         "record", "region", "selection", "words", "worst",
     )  # fmt: skip
 
@@ -50,16 +52,14 @@ class OrderWords(Words):
         self.selection = selection = self.worst.selection
         self.primary = selection.primary if selection is not None else None
         self.nearest = selection.nearest if selection is not None else None
+        self.fired = _fired(judged)
         self._name: str | None = None
         self._alternatives: tuple[str, ...] | None = None
-        self._fired: list[tuple[Finding, Sequence[str]]] | None = None
-        if selection is None:
-            self.update(_WITHOUT_SELECTION)
-        else:
-            if self.primary is None:
-                self.update(_WITHOUT_PRIMARY)
-            if self.nearest is None:
-                self.update(_WITHOUT_NEAREST)
+        for subject, silent in _SILENT_WITHOUT:
+            if not subject(self):
+                self.update(silent)
+        if not self.fired:
+            self.update(knowhow.policy.silent_severities)
 
     def __missing__(self, name: str) -> Entries:
         """The entries of a placeholder that is asked for the first time."""
@@ -125,33 +125,12 @@ class OrderWords(Words):
             return str(written[fact])
         return self.words.questions.text(fact)
 
-    def fired(self) -> list[tuple[Finding, Sequence[str]]]:
-        """The rules that fire at any target, each once, with the targets where that is not all of them."""
-        if self._fired is None:
-            judgements = self.judged.judgements
-            if len(judgements) == 1:
-                self._fired = [(finding, ()) for finding in judgements[0].fired]
-                return self._fired
-            where: dict[str, list[str]] = {}
-            first: dict[str, Finding] = {}
-            for judgement in judgements:
-                for finding in judgement.fired:
-                    where.setdefault(finding.rule.id, []).append(judgement.record.level or "")
-                    first.setdefault(finding.rule.id, finding)
-            self._fired = [
-                (finding, where[name] if len(where[name]) < len(judgements) else ()) for name, finding in first.items()
-            ]
-        return self._fired
-
     def _by_severity(self, name: str) -> Found:
         """`{absolute}`, `{absolute-titles}` and so on for every severity; `{cql:Library.Define}` texts."""
         if name.startswith("cql:"):
             return _cql_texts(name, self.worst)
-        fired = self.fired()
-        if not fired:
-            return ()
         severity = name.removesuffix("-titles")
-        found = [entry for entry in fired if entry[0].rule.severity == severity]
+        found = [entry for entry in self.fired if entry[0].rule.severity == severity]
         if len(found) > 1:
             found.sort(key=_emergency_first)
         if severity != name:
@@ -159,7 +138,21 @@ class OrderWords(Words):
         return [finding_words(finding, self.knowhow, levels, self.language) for finding, levels in found]
 
 
-def _emergency_first(fired: tuple[Finding, Sequence[str]]) -> bool:
+def _fired(judged: OrderJudgement) -> list[Fired]:
+    """The rules that fire at any target, each once, with the targets where that is not all of them."""
+    judgements = judged.judgements
+    if len(judgements) == 1:
+        return [(finding, ()) for finding in judgements[0].fired]
+    where: dict[str, list[str]] = {}
+    first: dict[str, Finding] = {}
+    for judgement in judgements:
+        for finding in judgement.fired:
+            where.setdefault(finding.rule.id, []).append(judgement.record.level or "")
+            first.setdefault(finding.rule.id, finding)
+    return [(finding, where[name] if len(where[name]) < len(judgements) else ()) for name, finding in first.items()]
+
+
+def _emergency_first(fired: Fired) -> bool:
     return not fired[0].rule.emergency
 
 
@@ -181,11 +174,10 @@ def _define(name: str) -> Define:
 
 
 def _worst(words: OrderWords) -> Found:
-    fired = words.fired()
-    if not fired:
+    if not words.fired:
         return ()
     rank = words.knowhow.policy.seriousness
-    finding, _ = min(fired, key=lambda entry: -1 if entry[0].rule.emergency else rank(entry[0].rule.severity))
+    finding, _ = min(words.fired, key=lambda entry: -1 if entry[0].rule.emergency else rank(entry[0].rule.severity))
     return (finding.rule.titled(words.language),)
 
 
@@ -212,8 +204,6 @@ def _unknown_notes(words: OrderWords) -> Found:
 
 
 def _differences(words: OrderWords, selection: Selection) -> Found:
-    if not words.worst.differences:
-        return ()
     by_id = {alternative.id: alternative for alternative in selection.group.alternatives}
     otherwise = words.said("not-rated", "not rated")
     return [
@@ -233,8 +223,6 @@ def _reason(_: OrderWords, selection: Selection) -> Found:
 
 
 def _levels(words: OrderWords) -> Found:
-    if not words.record.levels:
-        return ()
     statuses = words.knowhow.policy.words.get("status") or {}
     found = []
     for judgement in words.judged.judgements:
@@ -265,14 +253,14 @@ _PARTS: Mapping[str, Part] = {
     "Procedure": lambda w: (w.name[:1].upper() + w.name[1:],),
     "candidates": lambda w: w.names(w.record.candidates),
     "level": lambda w: (w.record.level,),
-    "level-words": lambda w: (f"at {w.record.level}",) if w.record.level else (),
+    "level-words": lambda w: (f"at {w.record.level}",),
     "region": lambda w: (w.region_words,),
     "Region": lambda w: (w.region_words[:1].upper() + w.region_words[1:],),
     "several-levels": lambda w: (", ".join([level.level or "" for level in w.record.levels]),),
     "levels": _levels,
     "rating": lambda w: (w.meaning(w.record.rating),),
     "provisional": lambda w: (w.meaning(w.record.provisional),),
-    "panel": lambda w: (w.said("panel"),) if w.record.disagreement else (),
+    "panel": lambda w: (w.said("panel"),),
     "not-rated": lambda w: (w.said("not-rated", "not rated"),) if w.record.status == "not-rated" else (),
     "no-scenario": lambda w: (w.said("no-scenario", "no scenario fits"),) if w.record.status == "no-variant" else (),
     "questions": lambda w: [w.question(fact) for fact in w.record.must_ask],
@@ -280,7 +268,7 @@ _PARTS: Mapping[str, Part] = {
     "asked": lambda w: [w.short(fact) for fact in w.record.must_ask],
     "safety-asked": lambda w: [w.short(fact) for fact in _safety_questions(w)],
     "open-notes": lambda w: [w.question(fact) for fact in w.record.notes_unknown],
-    "target-question": lambda w: (w.said(f"target-{w.worst.target_reason}"),) if w.worst.target_reason else (),
+    "target-question": lambda w: (w.said(f"target-{w.worst.target_reason}"),),
     "alternatives": lambda w: w.names(w.alternatives),
     "best-alternative": lambda w: w.names(w.alternatives[:1]),
     "suggested": lambda w: w.names(w.record.suggested_next),
@@ -322,10 +310,32 @@ _OF_NEAREST: Mapping[str, AlternativePart] = {
     "nearest-title": lambda _, nearest: (nearest.title,),
 }
 
-_WITHOUT_PRIMARY: Mapping[str, Entries] = dict.fromkeys(_OF_PRIMARY, ())
-_WITHOUT_NEAREST: Mapping[str, Entries] = dict.fromkeys(_OF_NEAREST, ())
-_WITHOUT_SELECTION: Mapping[str, Entries] = {
-    **dict.fromkeys(_OF_SELECTION, ()), **_WITHOUT_PRIMARY, **_WITHOUT_NEAREST,
-}  # fmt: skip
+# What a part speaks of, other than a scenario: where there is none of it, the part has nothing to say.
+_SUBJECTS: Mapping[str, tuple[str, ...]] = {
+    "selection": (*_OF_SELECTION, *_OF_PRIMARY, *_OF_NEAREST),
+    "primary": tuple(_OF_PRIMARY),
+    "nearest": tuple(_OF_NEAREST),
+    "region": ("region", "Region"),
+    "record.candidates": ("candidates",),
+    "record.level": ("level", "level-words"),
+    "record.levels": ("levels", "several-levels"),
+    "record.rating": ("rating",),
+    "record.provisional": ("provisional",),
+    "record.disagreement": ("panel",),
+    "record.must_ask": ("questions", "asked"),
+    "record.safety_ask": ("safety-questions", "safety-asked"),
+    "record.notes_unknown": ("open-notes",),
+    "record.alternatives": ("alternatives", "best-alternative"),
+    "record.suggested_next": ("suggested",),
+    "record.failures": ("failed-parts",),
+    "worst.target_reason": ("target-question",),
+    "worst.row": ("rationale",),
+    "worst.differences": ("difference",),
+    "worst.fired": ("emergency", "emergency-titles"),
+    "worst.checks": ("checks-met", "checks-met-titles", "checks-not-met", "checks-not-documented"),
+}
+_SILENT_WITHOUT: Sequence[tuple[Callable[[OrderWords], object], Mapping[str, Entries]]] = [
+    (attrgetter(subject), dict.fromkeys(names, ())) for subject, names in _SUBJECTS.items()
+]
 
 PART_NAMES = frozenset({*_PARTS, *_OF_SELECTION, *_OF_PRIMARY, *_OF_NEAREST})

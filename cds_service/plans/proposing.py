@@ -66,10 +66,10 @@ class OrderProposals:
         self.subject, self.apply_activity, self.hook = subject, apply_activity, hook
         self.draft, self.consult = draft, consult
         self.record, self.worst, self.policy = judged.record, judged.worst, knowhow.policy
-        self.fired = _fired(judged)
         record = judged.record
         region = offers.codes.region(record.rated_as or record.procedure or "", record.level, draft or {})
         self.values = OrderWords(judged, knowhow, words, draft, evidence, region, language)
+        self.fired = [finding for finding, _ in self.values.fired]  # the rules that fire at any target, each once
         self.safety_ask = tuple([fact for fact in record.safety_ask if fact not in record.must_ask])
 
     def proposals(self) -> tuple[Proposal, ...]:
@@ -334,24 +334,30 @@ class OrderProposals:
             question = book.questions.get(fact)
             if question is None or question.type not in {"boolean", "choice"}:
                 continue
-            choices: list[tuple[Any, str]] = [(option, option.display) for option in question.options]
+            choices: Sequence[tuple[Any, str]]
             if question.type == "boolean":
                 names = self.words.answer_names
-                choices = [(True, names.get("true", "yes")), (False, names.get("false", "no"))]
+                choices = ((True, names.get("true", "yes")), (False, names.get("false", "no")))
+            else:
+                choices = [(option, option.display) for option in question.options]
             if len(found) + len(choices) > _MOST_ANSWERS:
                 break
-            found += [self.answer(fact, question.text, value, text) for value, text in choices]
+            levels = self.sites() if self.knowhow.facts.by_id[fact].scope == "fracture" else ()
+            found += [self.answer(fact, question.text, value, text, levels) for value, text in choices]
         return found
 
-    def answer(self, fact: str, question: str, value: bool | Option, text: str) -> ProposedSuggestion:
+    def answer(
+        self, fact: str, question: str, value: bool | Option, text: str, levels: Sequence[Mapping[str, Any]]
+    ) -> ProposedSuggestion:
         """A button that files one answer."""
-        scope = self.knowhow.facts.by_id[fact].scope
-        sites = [site for site in listed((self.draft or {}).get("bodySite")) if isinstance(site, Mapping)]
-        observation = self.words.questions.observation(
-            fact, value, self.subject.patient, self.subject.as_of, sites if scope == "fracture" else ()
-        )
+        subject = self.subject
+        observation = self.words.questions.observation(fact, value, subject.patient, subject.as_of, levels)
         words = f"{question} {text[:1].upper()}{text[1:]}"
         return ProposedSuggestion(words, (ProposedAction("create", words, observation),), "answer")
+
+    def sites(self) -> list[Mapping[str, Any]]:
+        """The body sites of the order."""
+        return [site for site in listed((self.draft or {}).get("bodySite")) if isinstance(site, Mapping)]
 
     def failure(self) -> Proposal:
         """The card that says what could not be worked out."""
@@ -390,17 +396,6 @@ def _sketch(judgement: Judgement, fired: tuple[Finding, ...], logic: Logic, know
     ordered = judgement.ordered or OrderedProcedure(None, None)
     status, selection = judgement.record.status, judgement.selection
     return Sketch(ordered, knowhow, logic, judgement.findings, fired, status, selection)
-
-
-def _fired(judged: OrderJudgement) -> list[Finding]:
-    """The rules that fire at any target, each once."""
-    if len(judged.judgements) == 1:
-        return list(judged.judgements[0].fired)
-    found: dict[str, Finding] = {}
-    for judgement in judged.judgements:
-        for finding in judgement.fired:
-            found.setdefault(finding.rule.id, finding)
-    return list(found.values())
 
 
 def _codes(draft: Mapping[str, Any] | None) -> str:
