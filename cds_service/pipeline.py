@@ -7,11 +7,12 @@ becomes proposals, and these become cards, ratings on orders and the record for 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace as with_changes
 
 from cds_service.cards.compose import KEY_EXTENSION, compose_cards
 from cds_service.errors import CdsError
@@ -21,6 +22,7 @@ from cds_service.fhir.references import parse_reference
 from cds_service.hooks.cards import Action, Response
 from cds_service.hooks.contexts import ContextResource
 from cds_service.hooks.identifiers import derive_uuid
+from cds_service.hooks.plain import Pruned
 from cds_service.hooks.refusals import UnmetNeed
 from cds_service.hooks.requests import HookRequest
 from cds_service.knowledge.knowledge import Knowledge
@@ -174,8 +176,7 @@ class _Call:
         for one in self.subjects_of_decision(knowhow):
             judged.append(one)
             if one.order is not None:
-                consult = partial(self.consult, one.record.order) if self.rates_orders else None
-                proposals += self.order_proposals(one, knowhow, deciding, replace(offers, consult=consult))
+                proposals += self.order_proposals(one, knowhow, deciding, offers)
                 actions += self.order_marks(one, knowhow)
             elif one.advice is not None:
                 made = GroupProposals(
@@ -252,7 +253,7 @@ class _Call:
         judged = judge_order(draft.reference, ordered, knowhow, logic)
         silent = None if struct.reasonCode or struct.reasonReference else draft.reference
         evidence = evidence_of(judged.worst, knowhow.facts, silent)
-        judged = msgspec.structs.replace(judged, record=replace(judged.record, evidence=evidence))
+        judged = with_changes(judged, record=with_changes(judged.record, evidence=evidence))
         return Judged(judged.record, evidence, order=judged, draft=draft.json())
 
     def ordered(self, struct: Any, knowhow: Knowhow) -> OrderedProcedure | None:
@@ -307,7 +308,7 @@ class _Call:
     ) -> Judged:
         judgement = judge_without_order(knowhow, logic, order, subject, procedure)
         evidence = evidence_of(judgement, knowhow.facts)
-        judgement = msgspec.structs.replace(judgement, record=replace(judgement.record, evidence=evidence))
+        judgement = with_changes(judgement, record=with_changes(judgement.record, evidence=evidence))
         return Judged(judgement.record, evidence, advice=judgement)
 
     def bind(self, parameters: Mapping[str, Any]) -> Logic:
@@ -334,6 +335,7 @@ class _Call:
             draft=one.draft,
             evidence=one.evidence,
             language=self.manner.language,
+            consult=partial(self.consult, one.record.order) if self.rates_orders else None,
         ).proposals()
 
     @property
@@ -348,7 +350,7 @@ class _Call:
     def order_marks(self, one: Judged, knowhow: Knowhow) -> Iterator[Action]:
         if not self.rates_orders or one.order is None or one.draft is None or self.request.hook not in _RATED_AT:
             return
-        consult = self.consult(one.record.order)
+        consult = partial(self.consult, one.record.order)
         marked = order_mark(one.order, knowhow, one.draft, self.manner.site, consult)
         if marked is not None:
             words = str(knowhow.policy.words.get("mark") or "Record the appropriateness rating on the order")
@@ -363,7 +365,9 @@ class _Call:
     ) -> Response:
         namespace = self.knowledge.namespace
         cards = compose_cards(proposals, self.request.call_id, namespace, self.manner.language, already_said)
-        extension = {f"{namespace}.decisions": [render_record(record) for record in records]} if records else {}
+        extension = Pruned()
+        if records:
+            extension[f"{namespace}.decisions"] = [render_record(record) for record in records]
         return Response(cards, actions, extension)
 
 

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from cds_service.cards.templates import fill_detail, fill_summary
-from cds_service.hooks.cards import Action, Card, CardOrigin, Coding, InvalidCard, Link, Source, Suggestion
+from cds_service.hooks.cards import (
+    Action,
+    Card,
+    CardOrigin,
+    Coding,
+    Indicator,
+    InvalidCard,
+    Link,
+    SelectionBehavior,
+    Source,
+    Suggestion,
+)
 from cds_service.hooks.identifiers import derive_uuid
-from cds_service.proposals.proposals import Proposal, ProposedAction
+from cds_service.hooks.plain import Pruned
+from cds_service.proposals.proposals import CardTemplate, Proposal, ProposedLink, ProposedSuggestion, Reason
 
 _SERIOUSNESS = {"critical": 0, "warning": 1, "info": 2}
 _CONCERN_FIRST = {"rules": 0, "questions": 1, "rating": 2}
 KEY_EXTENSION = "decision-key"
 _NO_WORDS = "Advice that could not be shown in full"  # the words of a card are content; that they fail must not hide it
+_AS_WRITTEN: Mapping[str, Any] = {}
 
 
 def compose_cards(
@@ -28,6 +40,7 @@ def compose_cards(
 ) -> tuple[Card, ...]:
     """The cards for `proposals`, worst first; advice whose key is in `already_said` is not repeated."""
     ranked = sorted(proposals, key=_rank)
+    member = f"{namespace}.{KEY_EXTENSION}"
     cards: list[Card] = []
     for number, proposal in enumerate(ranked):
         key = decision_key(proposal)
@@ -35,10 +48,10 @@ def compose_cards(
             continue
         uuid = derive_uuid(call_id, "card", number, key)
         try:
-            card = _compose(proposal, key, uuid, namespace, language)
+            card = _compose(proposal, Pruned({member: key}), uuid, language)
         except InvalidCard:
             # Content that no card may carry (an address that is none, say): the advice is given without its trimmings.
-            card = _plain(proposal, key, uuid, namespace)
+            card = _plain(proposal, Pruned({member: key}), uuid)
         cards.append(card)
     return tuple(cards)
 
@@ -53,85 +66,85 @@ def _rank(proposal: Proposal) -> tuple[int, int]:
     return (_SERIOUSNESS.get(proposal.indicator, 2), _CONCERN_FIRST.get(proposal.template.about, 3))
 
 
-def _compose(proposal: Proposal, key: str, uuid: str, namespace: str, language: str | None) -> Card:
-    template = proposal.template
-    translated = template.translations.get(language or "", {})
-    forms = translated.get("summary")
-    summary_forms = (forms,) if isinstance(forms, str) else tuple(forms) if forms else template.summary
-    summary = fill_summary(summary_forms, proposal.values) or _NO_WORDS
-    topic = _coding(proposal.topic)
+def _compose(proposal: Proposal, extension: Mapping[str, Any], uuid: str, language: str | None) -> Card:
+    summary_forms, detail = _texts(proposal.template, language)
+    topic = proposal.topic
+    proposed = proposal.suggestions
     return Card(
         uuid=uuid,
-        summary=summary,
-        indicator=cast(Literal["info", "warning", "critical"], proposal.indicator),
-        source=Source(proposal.source_label or "CDS", proposal.source_url, topic=topic),
-        detail=fill_detail(str(translated.get("detail") or template.detail), proposal.values),
-        suggestions=tuple(
-            Suggestion(
-                suggestion.label,
-                derive_uuid(uuid, "suggestion", number),
-                tuple(_action(action) for action in suggestion.actions),
-                suggestion.recommended,
-            )
-            for number, suggestion in enumerate(proposal.suggestions)
+        summary=fill_summary(summary_forms, proposal.values) or _NO_WORDS,
+        indicator=cast(Indicator, proposal.indicator),
+        source=_source(
+            proposal.source_label or "CDS",
+            proposal.source_url,
+            topic.get("code"),
+            topic.get("system"),
+            topic.get("display"),
         ),
-        selection_behavior=_behaviour(proposal),
-        override_reasons=tuple(_reasons(proposal.override_reasons)),
-        links=tuple(
-            Link(link.label, link.url, "smart" if link.smart else "absolute", app_context=link.app_context)
-            for link in proposal.links
-        ),
-        associated=(proposal.order,) if proposal.order and "/" in proposal.order else (),
-        extension={f"{namespace}.{KEY_EXTENSION}": key, **proposal.extension},
+        detail=fill_detail(detail, proposal.values),
+        suggestions=tuple([_suggestion(each, uuid, number) for number, each in enumerate(proposed)]),
+        selection_behavior=_behaviour(proposed) if proposed else None,
+        override_reasons=_reasons(proposal.override_reasons),
+        links=tuple([_link(link) for link in proposal.links]),
+        associated=_associated(proposal.order),
+        extension={**extension, **proposal.extension} if proposal.extension else extension,
         origin=CardOrigin(proposal.plan, proposal.action),
     )
 
 
-def _plain(proposal: Proposal, key: str, uuid: str, namespace: str) -> Card:
-    bare = replace(proposal, source_url=None, topic={}, suggestions=(), links=(), override_reasons=())
-    summary = fill_summary(proposal.template.summary, proposal.values) or _NO_WORDS
+def _plain(proposal: Proposal, extension: Mapping[str, Any], uuid: str) -> Card:
     return Card(
         uuid=uuid,
-        summary=summary,
-        indicator=cast(Literal["info", "warning", "critical"], proposal.indicator),
-        source=Source(bare.source_label.strip() or "CDS"),
+        summary=fill_summary(proposal.template.summary, proposal.values) or _NO_WORDS,
+        indicator=cast(Indicator, proposal.indicator),
+        source=Source(proposal.source_label.strip() or "CDS"),
         detail=fill_detail(proposal.template.detail, proposal.values),
-        associated=(proposal.order,) if proposal.order and "/" in proposal.order else (),
-        extension={f"{namespace}.{KEY_EXTENSION}": key},
+        associated=_associated(proposal.order),
+        extension=extension,
         origin=CardOrigin(proposal.plan, proposal.action),
     )
 
 
-def _behaviour(proposal: Proposal) -> Literal["at-most-one", "any"] | None:
-    if not proposal.suggestions:
-        return None
-    replaces = any(suggestion.kind == "replace" for suggestion in proposal.suggestions)
-    return "at-most-one" if replaces or len(proposal.suggestions) == 1 else "any"
+def _texts(template: CardTemplate, language: str | None) -> tuple[tuple[str, ...], str]:
+    """The forms of the summary and the detail, in a language where there are translations."""
+    translated = template.translations.get(language, _AS_WRITTEN) if language else _AS_WRITTEN
+    forms = translated.get("summary")
+    summary = (forms,) if isinstance(forms, str) else tuple(forms) if forms else template.summary
+    return summary, str(translated.get("detail") or template.detail)
 
 
-def _action(action: ProposedAction) -> Action:
-    if action.type == "delete":
-        return Action.delete(action.description, action.resource_id or "")
-    if action.type == "update":
-        return Action.update(action.description, action.resource or {})
-    return Action.create(action.description, action.resource or {})
+def _associated(order: str | None) -> tuple[str, ...]:
+    return (order,) if order and "/" in order else ()
 
 
-def _coding(written: Mapping[str, str]) -> Coding | None:
-    if written.get("code") and written.get("system"):
-        return Coding(written["code"], written["system"], written.get("display"))
-    return None
+def _behaviour(suggestions: tuple[ProposedSuggestion, ...]) -> SelectionBehavior:
+    if len(suggestions) == 1:
+        return "at-most-one"
+    for suggestion in suggestions:
+        if suggestion.kind == "replace":
+            return "at-most-one"
+    return "any"
+
+
+def _suggestion(proposed: ProposedSuggestion, card: str, number: int) -> Suggestion:
+    actions = [Action(each.type, each.description, each.resource, each.resource_id) for each in proposed.actions]
+    return Suggestion(proposed.label, derive_uuid(card, "suggestion", number), proposed.recommended, tuple(actions))
+
+
+def _link(proposed: ProposedLink) -> Link:
+    kind: Literal["absolute", "smart"] = "smart" if proposed.smart else "absolute"
+    return Link(proposed.label, proposed.url, kind, proposed.app_context)
 
 
 @lru_cache(maxsize=512)
-def _coding_of(code: str, system: str, display: str) -> Coding:
-    return Coding(code, system, display)
+def _source(label: str, url: str | None, code: str | None, system: str | None, display: str | None) -> Source:
+    return Source(label, url, topic=Coding(code, system, display) if code and system else None)
 
 
-def _reasons(written: Iterable[Mapping[str, str]]) -> Iterable[Coding]:
-    seen: set[tuple[str, str]] = set()
+@lru_cache(maxsize=512)
+def _reasons(written: tuple[Reason, ...]) -> tuple[Coding, ...]:
+    """Each reason once."""
+    found: dict[tuple[str, str], Reason] = {}
     for reason in written:
-        key = (reason.get("system", ""), reason.get("code", ""))
-        if all(key) and key not in seen and reason.get("display"):
-            seen.add(key)
-            yield _coding_of(reason["code"], reason["system"], reason["display"])
+        found.setdefault((reason.system, reason.code), reason)
+    return tuple(Coding(reason.code, reason.system, reason.display) for reason in found.values())

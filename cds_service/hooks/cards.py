@@ -1,13 +1,21 @@
-"""Cards and actions as CDS Hooks defines them; a value that breaks a rule of the standard cannot be made."""
+"""Cards and actions as CDS Hooks defines them; a value that breaks a rule of the standard cannot be made.
+
+Codings, sources, links, suggestions and actions are written out as they are: their fields have the order, and by
+`rename` the names, that they have on the wire; what a field is by default is left out.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from msgspec import Struct, field
+from msgspec.structs import force_setattr
+
 from cds_service.errors import CdsError
+from cds_service.hooks.plain import prune
 from cds_service.hooks.text import shorten
 
 Indicator = Literal["info", "warning", "critical"]
@@ -23,19 +31,18 @@ class InvalidCard(CdsError):
     code = "invalid-card"
 
 
-def _require(holds: bool, what: str) -> None:
-    if not holds:
-        raise InvalidCard(what)
-
-
 def _require_absolute(url: str | None, what: str) -> None:
-    if url is not None:
-        parts = urlsplit(url)
-        _require(parts.scheme in ("http", "https") and bool(parts.netloc), f"{what} must be an absolute URL.")
+    if url is not None and not _is_absolute(url):
+        raise InvalidCard(f"{what} must be an absolute URL.")
 
 
-@dataclass(frozen=True, slots=True)
-class Coding:
+@lru_cache(maxsize=512)
+def _is_absolute(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme in ("http", "https") and bool(parts.netloc)
+
+
+class Coding(Struct, frozen=True, gc=False, omit_defaults=True):
     """A code with its system, and the words for it where there are some."""
 
     code: str
@@ -43,11 +50,13 @@ class Coding:
     display: str | None = None
 
     def __post_init__(self) -> None:
-        _require(bool(self.code and self.system), "A Coding needs code and system.")
+        if not (self.code and self.system):
+            raise InvalidCard("A Coding needs code and system.")
+        if self.display == "":
+            force_setattr(self, "display", None)
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True, gc=False, omit_defaults=True):
     """Whose advice it is; `url` is about the source, never a way into this advice."""
 
     label: str
@@ -56,31 +65,39 @@ class Source:
     topic: Coding | None = None
 
     def __post_init__(self) -> None:
-        _require(bool(self.label.strip()), "source.label is empty.")
+        if not self.label.strip():
+            raise InvalidCard("source.label is empty.")
         _require_absolute(self.url, "source.url")
         _require_absolute(self.icon, "source.icon")
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+def _absolute() -> Literal["absolute"]:
+    return "absolute"
+
+
+class Link(Struct, frozen=True, gc=False, omit_defaults=True, rename={"app_context": "appContext"}):
     """A way out of the card; `smart` links are launched with `app_context`, a string without patient data."""
 
     label: str
     url: str
-    type: Literal["absolute", "smart"] = "absolute"
+    type: Literal["absolute", "smart"] = field(default_factory=_absolute)  # made, not given: so it is always written
     app_context: str | None = None
     autolaunchable: bool = False
 
     def __post_init__(self) -> None:
-        _require(bool(self.label.strip()), "link.label is empty.")
-        _require(self.type in ("absolute", "smart"), "link.type must be absolute or smart.")
+        if not self.label.strip():
+            raise InvalidCard("link.label is empty.")
+        if self.type not in ("absolute", "smart"):
+            raise InvalidCard("link.type must be absolute or smart.")
         _require_absolute(self.url, "link.url")
-        _require(self.app_context is None or self.type == "smart", "link.appContext stands only with type smart.")
-        _require(self.app_context != "", "link.appContext is empty.")
+        if self.app_context is not None:
+            if self.type != "smart":
+                raise InvalidCard("link.appContext stands only with type smart.")
+            if not self.app_context:
+                raise InvalidCard("link.appContext is empty.")
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(Struct, frozen=True, gc=False, omit_defaults=True, rename={"resource_id": "resourceId"}):
     """A change to a resource; made by `create`, `update` or `delete`, each with what it needs."""
 
     type: Literal["create", "update", "delete"]
@@ -90,16 +107,25 @@ class Action:
     extension: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _require(bool(self.description.strip()), "action.description is empty.")
-        if self.type == "delete":
-            _require(self.resource is None, "A delete carries no resource.")
-            _require("/" in (self.resource_id or ""), "A delete names its resource as Type/id.")
+        kind, resource = self.type, self.resource
+        if not self.description.strip():
+            raise InvalidCard("action.description is empty.")
+        if kind == "delete":
+            if resource is not None:
+                raise InvalidCard("A delete carries no resource.")
+            if "/" not in (self.resource_id or ""):
+                raise InvalidCard("A delete names its resource as Type/id.")
         else:
-            _require(self.type in ("create", "update"), "action.type must be create, update or delete.")
-            _require(self.resource_id is None, "resourceId stands only with delete.")
-            _require(bool(self.resource and self.resource.get("resourceType")), "action.resource is no FHIR resource.")
-        if self.type == "update":
-            _require(bool(self.resource and self.resource.get("id")), "An update carries a resource with its id.")
+            if kind not in ("create", "update"):
+                raise InvalidCard("action.type must be create, update or delete.")
+            if self.resource_id is not None:
+                raise InvalidCard("resourceId stands only with delete.")
+            if not (resource and resource.get("resourceType")):
+                raise InvalidCard("action.resource is no FHIR resource.")
+            if kind == "update" and not resource.get("id"):
+                raise InvalidCard("An update carries a resource with its id.")
+        if self.extension:
+            force_setattr(self, "extension", prune(self.extension))
 
     @classmethod
     def create(cls, description: str, resource: Mapping[str, Any], **rest: Any) -> Action:
@@ -117,30 +143,29 @@ class Action:
         return cls("delete", description, None, resource_id, **rest)
 
 
-@dataclass(frozen=True, slots=True)
-class Suggestion:
+class Suggestion(Struct, frozen=True, gc=False, omit_defaults=True, rename={"is_recommended": "isRecommended"}):
     """One button: all of its actions are carried out, or none."""
 
     label: str
     uuid: str
-    actions: tuple[Action, ...] = ()
     is_recommended: bool = False
+    actions: tuple[Action, ...] = ()
 
     def __post_init__(self) -> None:
-        _require(bool(self.label.strip()), "suggestion.label is empty.")
-        _require(bool(self.uuid), "suggestion.uuid is empty.")
+        if not self.label.strip():
+            raise InvalidCard("suggestion.label is empty.")
+        if not self.uuid:
+            raise InvalidCard("suggestion.uuid is empty.")
 
 
-@dataclass(frozen=True, slots=True)
-class CardOrigin:
+class CardOrigin(Struct, frozen=True, gc=False):
     """Which action of which plan a card comes from; for our statistics, not for the wire."""
 
     plan: str  # canonical|version
     action: str
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
+class Card(Struct, frozen=True, gc=False):
     """One piece of advice; the summary is shortened to what the standard allows."""
 
     uuid: str
@@ -157,27 +182,41 @@ class Card:
     origin: CardOrigin | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "summary", shorten(self.summary))
-        _require(bool(self.uuid), "card.uuid is empty.")
-        _require(bool(self.summary), "card.summary is empty.")
-        _require(self.indicator in _INDICATORS, "card.indicator must be info, warning or critical.")
-        if self.suggestions and self.selection_behavior is None:
-            object.__setattr__(self, "selection_behavior", "at-most-one")
-        if self.selection_behavior is not None:
-            _require(bool(self.suggestions), "card.selectionBehavior stands only with suggestions.")
-            _require(self.selection_behavior in _BEHAVIORS, "card.selectionBehavior must be at-most-one or any.")
-        recommended = sum(suggestion.is_recommended for suggestion in self.suggestions)
-        single = self.selection_behavior == "at-most-one"
-        _require(
-            not (single and recommended > 1), "At most one suggestion can be recommended when at most one is chosen."
-        )
-        uuids = {suggestion.uuid for suggestion in self.suggestions}
-        _require(len(uuids) == len(self.suggestions), "Two suggestions of a card have the same uuid.")
-        _require(all(reason.display for reason in self.override_reasons), "card.overrideReasons need a display.")
+        summary = shorten(self.summary)
+        if summary != self.summary:
+            force_setattr(self, "summary", summary)
+        if not self.uuid:
+            raise InvalidCard("card.uuid is empty.")
+        if not summary:
+            raise InvalidCard("card.summary is empty.")
+        if self.indicator not in _INDICATORS:
+            raise InvalidCard("card.indicator must be info, warning or critical.")
+        if self.suggestions:
+            self._require_choice()
+        elif self.selection_behavior is not None:
+            raise InvalidCard("card.selectionBehavior stands only with suggestions.")
+        for reason in self.override_reasons:
+            if not reason.display:
+                raise InvalidCard("card.overrideReasons need a display.")
+        if self.extension:
+            force_setattr(self, "extension", prune(self.extension))
+
+    def _require_choice(self) -> None:
+        """The suggestions can be told apart, and what is said of choosing among them holds."""
+        behavior = self.selection_behavior
+        if behavior is None:
+            behavior = "at-most-one"
+            force_setattr(self, "selection_behavior", behavior)
+        if behavior not in _BEHAVIORS:
+            raise InvalidCard("card.selectionBehavior must be at-most-one or any.")
+        recommended = [suggestion for suggestion in self.suggestions if suggestion.is_recommended]
+        if behavior == "at-most-one" and len(recommended) > 1:
+            raise InvalidCard("At most one suggestion can be recommended when at most one is chosen.")
+        if len({suggestion.uuid for suggestion in self.suggestions}) != len(self.suggestions):
+            raise InvalidCard("Two suggestions of a card have the same uuid.")
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(Struct, frozen=True, gc=False):
     """What a call is answered with; no cards means no advice."""
 
     cards: tuple[Card, ...] = ()
@@ -185,5 +224,7 @@ class Response:
     extension: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        uuids = {card.uuid for card in self.cards}
-        _require(len(uuids) == len(self.cards), "Two cards of an answer have the same uuid.")
+        if len(self.cards) > 1 and len({card.uuid for card in self.cards}) != len(self.cards):
+            raise InvalidCard("Two cards of an answer have the same uuid.")
+        if self.extension:
+            force_setattr(self, "extension", prune(self.extension))

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 
 SUMMARY_LIMIT = 139  # CDS Hooks: fewer than 140 characters
-_BLANKS = re.compile(r"\s+")
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|~>:@])")
 
 
 def shorten(text: str, limit: int = SUMMARY_LIMIT) -> str:
     """`text` on one line, cut at a word and marked with an ellipsis where it is longer than `limit`."""
-    line = _BLANKS.sub(" ", text).strip()
+    line = " ".join(text.split())
     if len(line) <= limit:
         return line
     cut = line[: limit - 1]
@@ -22,6 +21,6 @@ def shorten(text: str, limit: int = SUMMARY_LIMIT) -> str:
 
 def escape(text: str) -> str:
     """Text from outside on one line, in which neither Markdown nor HTML means anything."""
-    line = _BLANKS.sub(" ", text).strip()
+    line = " ".join(text.split())
     line = line.replace("&", "&amp;").replace("<", "&lt;")
     return _MARKUP.sub(r"\\\1", line)

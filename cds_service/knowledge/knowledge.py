@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from cds_service.cql.compile import CompiledLibraries
@@ -47,8 +48,7 @@ class Knowledge:
     @property
     def namespace(self) -> str:
         """The prefix of our members in CDS Hooks extensions: the reversed host of the canonical base."""
-        host = self.base.partition("://")[2].partition("/")[0].partition(":")[0]
-        return ".".join(reversed(host.split(".")))
+        return _reversed_host(self.base)
 
     @property
     def policies(self) -> tuple[Policy, ...]:
@@ -65,3 +65,9 @@ class Knowledge:
         found = [service for service in self.services.values() if service.hook == hook]
         found.sort(key=lambda service: (service.deciding is None, service.id))
         return found[0] if found else None
+
+
+@lru_cache(maxsize=16)
+def _reversed_host(base: str) -> str:
+    host = base.partition("://")[2].partition("/")[0].partition(":")[0]
+    return ".".join(reversed(host.split(".")))

@@ -15,6 +15,7 @@ from cds_service.proposals.proposals import (
     ProposedAction,
     ProposedLink,
     ProposedSuggestion,
+    reasons_of,
 )
 
 _BY_PRIORITY = {"routine": "info", "urgent": "warning", "asap": "warning", "stat": "critical"}
@@ -74,7 +75,7 @@ def _proposal(action: AppliedAction, applied: Applied) -> Proposal:
         content=(plan.canonical, action.action.path, summary, detail),
         suggestions=tuple(_suggestions(action)),
         links=tuple(_links(element)),
-        override_reasons=tuple(listed(action.action.settings.get("override-reason"))),
+        override_reasons=reasons_of(listed(action.action.settings.get("override-reason"))),
     )
 
 

@@ -7,9 +7,9 @@ several targets is decided for each and reported once, with the values of the wo
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 import msgspec
+from msgspec.structs import replace as with_changes
 
 from cds_service.errors import CdsError
 from cds_service.plans.alternatives import Sketch, alternatives_to, suggested_next
@@ -64,7 +64,7 @@ def judge_order(
     worst = ranked[0]
     record = worst.record
     if len(judged) > 1:
-        record = replace(record, levels=tuple(judgement.record for judgement in judged))
+        record = with_changes(record, levels=tuple(judgement.record for judgement in judged))
     return OrderJudgement(record, worst, tuple(ranked))
 
 
@@ -113,7 +113,7 @@ def _judge_targets(order: str | None, ordered: OrderedProcedure, knowhow: Knowho
         return each[:1]
     question = targets.question
     worst = min(each, key=lambda judgement: _badness(judgement.record, knowhow.policy))
-    record = replace(
+    record = with_changes(
         worst.record,
         status=ASK,
         level=None,
@@ -129,7 +129,7 @@ def _judge_targets(order: str | None, ordered: OrderedProcedure, knowhow: Knowho
         must_ask=(question,),
         indicator=worst_indicator(["warning", worst.record.indicator]),
     )
-    return [msgspec.structs.replace(worst, record=record, selection=None, row=None, target_reason="several")]
+    return [with_changes(worst, record=record, selection=None, row=None, target_reason="several")]
 
 
 def _outcome_key(record: Record) -> tuple[object, ...]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from cds_service.plans.expressions import Define
 from cds_service.plans.facts_catalogue import FactCatalogue
 from cds_service.plans.policy import Policy
 from cds_service.plans.procedures import Procedures
-from cds_service.plans.rules import RuleBook
-from cds_service.plans.scenarios import ScenarioGroup
+from cds_service.plans.rules import Rule, RuleBook
+from cds_service.plans.scenarios import Alternative, ScenarioGroup
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,11 @@ class Knowhow:
     rules: RuleBook
     facts: FactCatalogue
     cited: dict[str, str] = field(default_factory=dict)  # by rule: its sources in words, once they were asked for
+    stated: dict[tuple[str, bool, bool, str | None], tuple[Rule, str]] = field(
+        default_factory=dict
+    )  # so are statements
+    _read: dict[str, tuple[Alternative, frozenset[str]]] = field(default_factory=dict)
+    _marked: dict[str, bool] = field(default_factory=dict)
 
     def group_for(self, procedure: str | None) -> ScenarioGroup | None:
         """The scenarios that decide orders of the procedure."""
@@ -28,3 +34,21 @@ class Knowhow:
             if group.covers is None or self.procedures.has(procedure, *group.covers):
                 return group
         return None
+
+    def facts_of(self, alternative: Alternative) -> frozenset[str]:
+        """The facts that the criteria of an alternative are made of."""
+        found = self._read.get(alternative.id)
+        if found is None or found[0] is not alternative:
+            defined = [criterion for criterion in alternative.criteria if isinstance(criterion, Define)]
+            facts = {fact.id for criterion in defined for fact in self.facts.below((criterion.library, criterion.name))}
+            found = self._read[alternative.id] = (alternative, frozenset(facts))
+        return found[1]
+
+    def is_marked(self, procedure: str) -> bool:
+        """Whether ratings are put on orders of the procedure."""
+        found = self._marked.get(procedure)
+        if found is None:
+            marks = self.policy.marks
+            found = marks is not None and (marks.covers is None or self.procedures.has(procedure, *marks.covers))
+            self._marked[procedure] = found
+        return found

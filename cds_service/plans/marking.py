@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from cds_service.plans.deciding import OrderJudgement
@@ -19,14 +19,12 @@ def criterion_of(judged: OrderJudgement, knowhow: Knowhow) -> str:
 
 
 def order_mark(
-    judged: OrderJudgement, knowhow: Knowhow, draft: Mapping[str, Any], site: Site, consult_id: str
+    judged: OrderJudgement, knowhow: Knowhow, draft: Mapping[str, Any], site: Site, consult: Callable[[], str]
 ) -> Mapping[str, Any] | None:
-    """The draft with its rating; None where no rating goes on it."""
+    """The draft with its rating; None where no rating goes on it. `consult` gives the id of the consultation."""
     record, policy = judged.record, knowhow.policy
     marks = policy.marks
-    if marks is None or record.procedure is None or not draft.get("id"):
-        return None
-    if marks.covers is not None and not knowhow.procedures.has(record.procedure, *marks.covers):
+    if marks is None or record.procedure is None or not draft.get("id") or not knowhow.is_marked(record.procedure):
         return None
     if record.rating:
         meaning = policy.rating_meanings.get(record.rating)
@@ -36,4 +34,4 @@ def order_mark(
     if not mark:
         return None
     finer = {"system": policy.ratings, "code": record.rating} if record.rating else None
-    return marked(draft, mark, finer, site.consulted, f"urn:uuid:{consult_id}", criterion_of(judged, knowhow))
+    return marked(draft, mark, finer, site.consulted, f"urn:uuid:{consult()}", criterion_of(judged, knowhow))

@@ -38,7 +38,6 @@ class Offers:
     activities: Mapping[str, Activity]  # by procedure
     find_activity: Callable[[str], Activity | None]  # by canonical
     site: Site
-    consult: Callable[[str], str] | None = None  # id of the consultation about a procedure; None: orders are not rated
 
 
 @dataclass(frozen=True, slots=True)

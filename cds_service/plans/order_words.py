@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from cds_service.errors import CdsError
@@ -15,14 +17,24 @@ from cds_service.plans.scenarios import Alternative, Selection
 from cds_service.plans.wording import Vocabulary, cite, criterion_words, fact_words, finding_words, order_text
 from cds_service.proposals.evidence import FactEvidence
 from cds_service.proposals.outcomes import State
+from cds_service.proposals.proposals import Words
 
 _MOST_FACTS = 6
 Entries = tuple[str, ...]
-Part = Callable[["OrderWords"], Iterable[str | None]]
+Found = Iterable[str | None]
+Fired = tuple[Finding, Sequence[str]]  # a rule that fires, with the targets where that is not all of them
+Part = Callable[["OrderWords"], Found]
+SelectionPart = Callable[["OrderWords", Selection], Found]
+AlternativePart = Callable[["OrderWords", Alternative], Found]
 
 
-class OrderWords(Mapping[str, Entries]):
-    """What placeholders stand for, by name; a name that nothing fills has no entries."""
+class OrderWords(Words):
+    """What placeholders stand for, by name; what is asked for is put into words once."""
+
+    __slots__ = (
+        "_alternatives", "_name", "evidence", "fired", "judged", "knowhow", "language", "nearest", "order", "primary",
+        "record", "region", "selection", "words", "worst",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -37,71 +49,69 @@ class OrderWords(Mapping[str, Entries]):
         self.region, self.language = region, language
         self.judged, self.knowhow, self.words, self.order, self.evidence = judged, knowhow, words, order, evidence
         self.record, self.worst = judged.record, judged.worst
-        self._filled: dict[str, Entries] = {}
-        self._fired: list[tuple[Finding, Sequence[str]]] | None = None
+        self.selection = selection = self.worst.selection
+        self.primary = selection.primary if selection is not None else None
+        self.nearest = selection.nearest if selection is not None else None
+        self.fired = _fired(judged)
+        self._name: str | None = None
+        self._alternatives: tuple[str, ...] | None = None
+        for subject, silent in _SILENT_WITHOUT:
+            if not subject(self):
+                self.update(silent)
+        if not self.fired:
+            self.update(knowhow.policy.silent_severities)
 
-    def get(self, name: str, default: Any = ()) -> Any:
-        """The entries of a placeholder."""
-        found = self._filled.get(name)
-        if found is None:
-            part = _PARTS.get(name)
-            entries = part(self) if part is not None else self._by_severity(name)
-            found = self._filled[name] = tuple(entry for entry in entries if entry)
-        return found or default
-
-    def __getitem__(self, name: str) -> Entries:
-        entries: Entries = self.get(name)
-        if not entries:
-            raise KeyError(name)
-        return entries
-
-    def __iter__(self) -> Iterator[str]:
-        return (name for name in _PARTS if self.get(name))
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
+    def __missing__(self, name: str) -> Entries:
+        """The entries of a placeholder that is asked for the first time."""
+        if (part := _PARTS.get(name)) is not None:
+            entries = part(self)
+        elif self.selection is not None and (of_selection := _OF_SELECTION.get(name)) is not None:
+            entries = of_selection(self, self.selection)
+        elif self.primary is not None and (of_primary := _OF_PRIMARY.get(name)) is not None:
+            entries = of_primary(self, self.primary)
+        elif self.nearest is not None and (of_nearest := _OF_NEAREST.get(name)) is not None:
+            entries = of_nearest(self, self.nearest)
+        else:
+            entries = self._by_severity(name)
+        found = self[name] = tuple(filter(None, entries)) if entries else ()
+        return found
 
     # --- what parts are made from
 
     @property
     def name(self) -> str:
         """The ordered procedure."""
-        if self.record.procedure:
-            return self.knowhow.procedures.name(self.record.procedure)
-        return order_text(self.order) or self.said("this-order", "this order")
+        if self._name is None:
+            if self.record.procedure:
+                self._name = self.knowhow.procedures.name(self.record.procedure)
+            else:
+                self._name = order_text(self.order) or self.said("this-order", "this order")
+        return self._name
 
     @property
-    def alternatives(self) -> Sequence[str]:
+    def alternatives(self) -> tuple[str, ...]:
         """The alternatives that a card may name."""
-        return shown(self.record.alternatives, self.knowhow, self.worst.logic)
-
-    @property
-    def selection(self) -> Selection | None:
-        """The scenario selection of the worst target."""
-        return self.worst.selection
-
-    @property
-    def primary(self) -> Alternative | None:
-        """The scenario that leads."""
-        return self.worst.selection.primary if self.worst.selection else None
+        if self._alternatives is None:
+            self._alternatives = shown(self.record.alternatives, self.knowhow, self.worst.logic)
+        return self._alternatives
 
     @property
     def region_words(self) -> str:
         """The region that the order is about."""
-        written = self.knowhow.policy.words.get("region")
-        return str(written.get(self.region) or "") if isinstance(written, Mapping) and self.region else ""
+        written = self.knowhow.policy.words.get("region") if self.region else None
+        return str(written.get(self.region) or "") if isinstance(written, Mapping) else ""
 
     def short(self, fact: str) -> str:
         """The name of a fact, or of what else is asked."""
         return self.words.fact_names.get(fact) or fact.replace("_", " ")
 
-    def names(self, codes: Iterable[str]) -> Iterable[str]:
+    def names(self, codes: Iterable[str]) -> list[str]:
         """The names of procedures."""
-        return (self.knowhow.procedures.name(code) for code in codes)
+        return [self.knowhow.procedures.name(code) for code in codes]
 
     def meaning(self, rating: str | None) -> str | None:
         """A rating in words."""
-        found = self.knowhow.policy.rating_meanings.get(rating or "")
+        found = self.knowhow.policy.rating_meanings.get(rating) if rating else None
         return found.says if found else None
 
     def said(self, name: str, otherwise: str = "") -> str:
@@ -115,75 +125,76 @@ class OrderWords(Mapping[str, Entries]):
             return str(written[fact])
         return self.words.questions.text(fact)
 
-    def fired(self) -> list[tuple[Finding, Sequence[str]]]:
-        """The rules that fire at any target, each once, with the targets where that is not all of them."""
-        if self._fired is None:
-            judgements = self.judged.judgements
-            where: dict[str, list[str]] = {}
-            first: dict[str, Finding] = {}
-            for judgement in judgements:
-                for finding in judgement.fired:
-                    where.setdefault(finding.rule.id, []).append(judgement.record.level or "")
-                    first.setdefault(finding.rule.id, finding)
-            self._fired = [
-                (finding, where[name] if len(where[name]) < len(judgements) else ()) for name, finding in first.items()
-            ]
-        return self._fired
-
-    def _by_severity(self, name: str) -> Iterable[str | None]:
+    def _by_severity(self, name: str) -> Found:
         """`{absolute}`, `{absolute-titles}` and so on for every severity; `{cql:Library.Define}` texts."""
         if name.startswith("cql:"):
             return _cql_texts(name, self.worst)
-        if name.endswith("-titles"):
-            severity = name.removesuffix("-titles")
-            rules = [finding.rule for finding, _ in self.fired() if finding.rule.severity == severity]
-            return [rule.titled(self.language) for rule in sorted(rules, key=lambda rule: not rule.emergency)]
-        return [
-            finding_words(finding, self.knowhow, levels, self.language)
-            for finding, levels in sorted(self.fired(), key=lambda fired: not fired[0].rule.emergency)
-            if finding.rule.severity == name
-        ]
+        severity = name.removesuffix("-titles")
+        found = [entry for entry in self.fired if entry[0].rule.severity == severity]
+        if len(found) > 1:
+            found.sort(key=_emergency_first)
+        if severity != name:
+            return [finding.rule.titled(self.language) for finding, _ in found]
+        return [finding_words(finding, self.knowhow, levels, self.language) for finding, levels in found]
 
 
-def _cql_texts(name: str, judgement: Judgement) -> Iterable[str]:
-    library, _, define = name.removeprefix("cql:").partition(".")
+def _fired(judged: OrderJudgement) -> list[Fired]:
+    """The rules that fire at any target, each once, with the targets where that is not all of them."""
+    judgements = judged.judgements
+    if len(judgements) == 1:
+        return [(finding, ()) for finding in judgements[0].fired]
+    where: dict[str, list[str]] = {}
+    first: dict[str, Finding] = {}
+    for judgement in judgements:
+        for finding in judgement.fired:
+            where.setdefault(finding.rule.id, []).append(judgement.record.level or "")
+            first.setdefault(finding.rule.id, finding)
+    return [(finding, where[name] if len(where[name]) < len(judgements) else ()) for name, finding in first.items()]
+
+
+def _emergency_first(fired: Fired) -> bool:
+    return not fired[0].rule.emergency
+
+
+def _cql_texts(name: str, judgement: Judgement) -> Found:
     if judgement.logic is None:
         return ()
     try:
-        value = judgement.logic.value(Define(library, define))
+        value = judgement.logic.value(_define(name))
     except CdsError:
         return ()
     entries = value if isinstance(value, list | tuple) else [value]
     return [entry for entry in entries if isinstance(entry, str)]
 
 
-def _worst(words: OrderWords) -> Iterable[str]:
-    rank = words.knowhow.policy.seriousness
-    ranked = sorted(words.fired(), key=lambda entry: -1 if entry[0].rule.emergency else rank(entry[0].rule.severity))
-    return [finding.rule.titled(words.language) for finding, _ in ranked[:1]]
+@lru_cache(maxsize=512)
+def _define(name: str) -> Define:
+    library, _, define = name.removeprefix("cql:").partition(".")
+    return Define(library, define)
 
 
-def _decisive(words: OrderWords) -> Iterable[str]:
-    """The facts that the criteria of the leading scenario (or of those in question) read, recorded ones first."""
-    selection = words.selection
-    if selection is None:
+def _worst(words: OrderWords) -> Found:
+    if not words.fired:
         return ()
+    rank = words.knowhow.policy.seriousness
+    finding, _ = min(words.fired, key=lambda entry: -1 if entry[0].rule.emergency else rank(entry[0].rule.severity))
+    return (finding.rule.titled(words.language),)
+
+
+def _decisive(words: OrderWords, selection: Selection) -> Found:
+    """The facts that the criteria of the leading scenario (or of those in question) read, recorded ones first."""
     asked = selection.undecided if selection.undecided else (selection.primary, selection.nearest)
-    criteria = [criterion for alternative in asked if alternative for criterion in alternative.criteria]
-    wanted = {
-        fact.id
-        for criterion in criteria
-        if isinstance(criterion, Define)
-        for fact in words.knowhow.facts.below((criterion.library, criterion.name))
-    }
-    found = [entry for entry in words.evidence if entry.fact in wanted and entry.value is not None]
-    found.sort(key=lambda entry: not entry.references)
+    wanted = [words.knowhow.facts_of(alternative) for alternative in asked if alternative is not None]
+    facts = wanted[0] if len(wanted) == 1 else frozenset().union(*wanted)
+    known = [entry for entry in words.evidence if entry.fact in facts and entry.value is not None]
+    found = [entry for entry in known if entry.references]
+    if len(found) != len(known):
+        found += [entry for entry in known if not entry.references]
     # What was read from text is always shown: somebody has to look at it.
-    shown = [entry for number, entry in enumerate(found) if number < _MOST_FACTS or entry.from_text]
-    return [fact_words(entry, words.words) for entry in shown]
+    return [fact_words(entry, words.words) for n, entry in enumerate(found) if n < _MOST_FACTS or entry.from_text]
 
 
-def _unknown_notes(words: OrderWords) -> Iterable[str]:
+def _unknown_notes(words: OrderWords) -> Found:
     found: dict[str, None] = {}
     for judgement in words.judged.judgements:
         for finding in judgement.findings:
@@ -192,103 +203,139 @@ def _unknown_notes(words: OrderWords) -> Iterable[str]:
     return found
 
 
-def _differences(words: OrderWords) -> Iterable[str]:
-    if words.selection is None:
-        return
-    by_id = {alternative.id: alternative for alternative in words.selection.group.alternatives}
-    for identifier, rating in words.worst.differences:
-        said = words.meaning(rating) or words.said("not-rated", "not rated")
-        yield f"{by_id[identifier].said(words.language)}: {said}"
+def _differences(words: OrderWords, selection: Selection) -> Found:
+    by_id = {alternative.id: alternative for alternative in selection.group.alternatives}
+    otherwise = words.said("not-rated", "not rated")
+    return [
+        f"{by_id[identifier].said(words.language)}: {words.meaning(rating) or otherwise}"
+        for identifier, rating in words.worst.differences
+    ]
 
 
-def _conflicts(words: OrderWords) -> Iterable[str]:
-    if words.primary is None:
-        return ()
-    own = {words.record.procedure, words.record.rated_as, ""}
-    return [says for procedure, says in words.primary.conflicts if procedure in own]
+def _conflicts(words: OrderWords, primary: Alternative) -> Found:
+    own = (words.record.procedure, words.record.rated_as, "")
+    return [says for procedure, says in primary.conflicts if procedure in own]
 
 
-def _reason(words: OrderWords) -> Iterable[str]:
-    selection = words.selection
-    situation = (selection.excluded or selection.situation) if selection else None
-    return [situation.says] if situation else ()
+def _reason(_: OrderWords, selection: Selection) -> Found:
+    situation = selection.excluded or selection.situation
+    return (situation.says,) if situation else ()
 
 
-def _levels(words: OrderWords) -> Iterable[str]:
-    if not words.record.levels:
-        return
+def _levels(words: OrderWords) -> Found:
     statuses = words.knowhow.policy.words.get("status") or {}
+    found = []
     for judgement in words.judged.judgements:
         record = judgement.record
         result = words.meaning(record.rating) or str(statuses.get(record.status, record.status))
         primary = judgement.selection.primary if judgement.selection else None
-        yield f"{record.level or '?'}: {result}" + (f" ({primary.said(words.language)})" if primary else "")
+        found.append(f"{record.level or '?'}: {result}" + (f" ({primary.said(words.language)})" if primary else ""))
+    return found
+
+
+def _safety_questions(words: OrderWords) -> list[str]:
+    return [fact for fact in words.record.safety_ask if fact not in words.record.must_ask]
+
+
+def _emergencies(words: OrderWords) -> list[Finding]:
+    return [finding for finding in words.worst.fired if finding.rule.emergency]
 
 
 def _checks(met: bool | None) -> Part:
-    return lambda words: (
-        finding_words(f, words.knowhow, language=words.language) for f in words.worst.checks if f.met is met
-    )
-
-
-def _of_primary(part: Callable[[Alternative], str]) -> Part:
-    return lambda words: [part(words.primary)] if words.primary else ()
+    return lambda words: [
+        finding_words(check, words.knowhow, language=words.language) for check in words.worst.checks if check.met is met
+    ]
 
 
 _PARTS: Mapping[str, Part] = {
-    "order": lambda w: [order_text(w.order) or w.name[:1].upper() + w.name[1:]],
-    "procedure": lambda w: [w.name],
-    "Procedure": lambda w: [w.name[:1].upper() + w.name[1:]],
+    "order": lambda w: (order_text(w.order) or w.name[:1].upper() + w.name[1:],),
+    "procedure": lambda w: (w.name,),
+    "Procedure": lambda w: (w.name[:1].upper() + w.name[1:],),
     "candidates": lambda w: w.names(w.record.candidates),
-    "level": lambda w: [w.record.level],
-    "level-words": lambda w: [f"at {w.record.level}"] if w.record.level else (),
-    "region": lambda w: [w.region_words],
-    "Region": lambda w: [w.region_words[:1].upper() + w.region_words[1:]],
-    "several-levels": lambda w: [", ".join(level.level or "" for level in w.record.levels)],
+    "level": lambda w: (w.record.level,),
+    "level-words": lambda w: (f"at {w.record.level}",),
+    "region": lambda w: (w.region_words,),
+    "Region": lambda w: (w.region_words[:1].upper() + w.region_words[1:],),
+    "several-levels": lambda w: (", ".join([level.level or "" for level in w.record.levels]),),
     "levels": _levels,
-    "rating": lambda w: [w.meaning(w.record.rating)],
-    "provisional": lambda w: [w.meaning(w.record.provisional)],
-    "panel": lambda w: [w.said("panel")] if w.record.disagreement else (),
-    "not-rated": lambda w: [w.said("not-rated", "not rated")] if w.record.status == "not-rated" else (),
-    "no-scenario": lambda w: [w.said("no-scenario", "no scenario fits")] if w.record.status == "no-variant" else (),
-    "questions": lambda w: (w.question(fact) for fact in w.record.must_ask),
-    "safety-questions": lambda w: (w.question(f) for f in w.record.safety_ask if f not in w.record.must_ask),
-    "asked": lambda w: (w.short(fact) for fact in w.record.must_ask),
-    "safety-asked": lambda w: (w.short(f) for f in w.record.safety_ask if f not in w.record.must_ask),
-    "open-notes": lambda w: (w.question(fact) for fact in w.record.notes_unknown),
-    "target-question": lambda w: [w.said(f"target-{w.worst.target_reason}")] if w.worst.target_reason else (),
+    "rating": lambda w: (w.meaning(w.record.rating),),
+    "provisional": lambda w: (w.meaning(w.record.provisional),),
+    "panel": lambda w: (w.said("panel"),),
+    "not-rated": lambda w: (w.said("not-rated", "not rated"),) if w.record.status == "not-rated" else (),
+    "no-scenario": lambda w: (w.said("no-scenario", "no scenario fits"),) if w.record.status == "no-variant" else (),
+    "questions": lambda w: [w.question(fact) for fact in w.record.must_ask],
+    "safety-questions": lambda w: [w.question(fact) for fact in _safety_questions(w)],
+    "asked": lambda w: [w.short(fact) for fact in w.record.must_ask],
+    "safety-asked": lambda w: [w.short(fact) for fact in _safety_questions(w)],
+    "open-notes": lambda w: [w.question(fact) for fact in w.record.notes_unknown],
+    "target-question": lambda w: (w.said(f"target-{w.worst.target_reason}"),),
     "alternatives": lambda w: w.names(w.alternatives),
     "best-alternative": lambda w: w.names(w.alternatives[:1]),
     "suggested": lambda w: w.names(w.record.suggested_next),
     "failed-parts": lambda w: w.record.failures,
-    "facts": _decisive,
-    "disclaimer": lambda w: [w.knowhow.policy.disclaimer],
-    "plan": lambda w: [w.record.plan],
-    "scenario": lambda w: [w.primary.said(w.language)] if w.primary else (),
-    "scenario-title": _of_primary(lambda a: a.title),
-    "scenario-description": _of_primary(lambda a: a.description),
-    "scenario-note": _of_primary(lambda a: a.note),
-    "source": lambda w: (cite(c, w.knowhow) for c in w.primary.sources) if w.primary else (),
-    "conflict": _conflicts,
-    "rationale": lambda w: [w.worst.row.reason(w.language)] if w.worst.row else (),
-    "also": lambda w: (a.said(w.language) for a in w.selection.also) if w.selection else (),
-    "difference": _differences,
-    "possible": lambda w: (a.said(w.language) for a in w.selection.undecided) if w.selection else (),
-    "fallback": lambda w: [w.selection.fallback.said(w.language)] if w.selection and w.selection.fallback else (),
-    "reason": _reason,
-    "nearest": lambda w: [w.selection.nearest.said(w.language)] if w.selection and w.selection.nearest else (),
-    "nearest-title": lambda w: [w.selection.nearest.title] if w.selection and w.selection.nearest else (),
-    "failed": lambda w: (criterion_words(c, w.words) for c in w.selection.failed_criteria) if w.selection else (),
-    "emergency": lambda w: (
-        finding_words(f, w.knowhow, language=w.language) for f in w.worst.fired if f.rule.emergency
-    ),
-    "emergency-titles": lambda w: (f.rule.titled(w.language) for f in w.worst.fired if f.rule.emergency),
+    "disclaimer": lambda w: (w.knowhow.policy.disclaimer,),
+    "plan": lambda w: (w.record.plan,),
+    "rationale": lambda w: (w.worst.row.reason(w.language),) if w.worst.row else (),
+    "emergency": lambda w: [finding_words(f, w.knowhow, language=w.language) for f in _emergencies(w)],
+    "emergency-titles": lambda w: [finding.rule.titled(w.language) for finding in _emergencies(w)],
     "worst": _worst,
     "unknown-notes": _unknown_notes,
     "checks-met": _checks(True),
-    "checks-met-titles": lambda w: (f.rule.titled(w.language) for f in w.worst.checks if f.met is True),
+    "checks-met-titles": lambda w: [check.rule.titled(w.language) for check in w.worst.checks if check.met is True],
     "checks-not-met": _checks(False),
     "checks-not-documented": _checks(None),
 }
 
-PART_NAMES = frozenset(_PARTS)
+_OF_SELECTION: Mapping[str, SelectionPart] = {
+    "facts": _decisive,
+    "also": lambda w, selection: [alternative.said(w.language) for alternative in selection.also],
+    "difference": _differences,
+    "possible": lambda w, selection: [alternative.said(w.language) for alternative in selection.undecided],
+    "fallback": lambda w, selection: (selection.fallback.said(w.language),) if selection.fallback else (),
+    "reason": _reason,
+    "failed": lambda w, selection: [criterion_words(criterion, w.words) for criterion in selection.failed_criteria],
+}
+
+_OF_PRIMARY: Mapping[str, AlternativePart] = {
+    "scenario": lambda w, primary: (primary.said(w.language),),
+    "scenario-title": lambda _, primary: (primary.title,),
+    "scenario-description": lambda _, primary: (primary.description,),
+    "scenario-note": lambda _, primary: (primary.note,),
+    "source": lambda w, primary: [cite(citation, w.knowhow) for citation in primary.sources],
+    "conflict": _conflicts,
+}
+
+_OF_NEAREST: Mapping[str, AlternativePart] = {
+    "nearest": lambda w, nearest: (nearest.said(w.language),),
+    "nearest-title": lambda _, nearest: (nearest.title,),
+}
+
+# What a part speaks of, other than a scenario: where there is none of it, the part has nothing to say.
+_SUBJECTS: Mapping[str, tuple[str, ...]] = {
+    "selection": (*_OF_SELECTION, *_OF_PRIMARY, *_OF_NEAREST),
+    "primary": tuple(_OF_PRIMARY),
+    "nearest": tuple(_OF_NEAREST),
+    "region": ("region", "Region"),
+    "record.candidates": ("candidates",),
+    "record.level": ("level", "level-words"),
+    "record.levels": ("levels", "several-levels"),
+    "record.rating": ("rating",),
+    "record.provisional": ("provisional",),
+    "record.disagreement": ("panel",),
+    "record.must_ask": ("questions", "asked"),
+    "record.safety_ask": ("safety-questions", "safety-asked"),
+    "record.notes_unknown": ("open-notes",),
+    "record.alternatives": ("alternatives", "best-alternative"),
+    "record.suggested_next": ("suggested",),
+    "record.failures": ("failed-parts",),
+    "worst.target_reason": ("target-question",),
+    "worst.row": ("rationale",),
+    "worst.differences": ("difference",),
+    "worst.fired": ("emergency", "emergency-titles"),
+    "worst.checks": ("checks-met", "checks-met-titles", "checks-not-met", "checks-not-documented"),
+}
+_SILENT_WITHOUT: Sequence[tuple[Callable[[OrderWords], object], Mapping[str, Entries]]] = [
+    (attrgetter(subject), dict.fromkeys(names, ())) for subject, names in _SUBJECTS.items()
+]
+
+PART_NAMES = frozenset({*_PARTS, *_OF_SELECTION, *_OF_PRIMARY, *_OF_NEAREST})

@@ -43,25 +43,38 @@ class OrderCodes:
     by_code: Mapping[tuple[str, str], OrderCode] = field(default_factory=dict)
     of_levels: Mapping[str, str] = field(default_factory=dict)  # level -> region
 
+    _regional: frozenset[str] = field(init=False, repr=False)  # the procedures whose codes name regions
+    _counterparts: Mapping[tuple[str, str, frozenset[str]], OrderCode] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        regional = [name for name, codes in self.by_procedure.items() if any(code.regions for code in codes)]
+        object.__setattr__(self, "_regional", frozenset(regional))
+        counterparts: dict[tuple[str, str, frozenset[str]], OrderCode] = {}
+        for procedure, codes in self.by_procedure.items():
+            for code in codes:
+                counterparts.setdefault((procedure, code.system, code.regions), code)
+        object.__setattr__(self, "_counterparts", counterparts)
+
     def region(self, procedure: str, level: str | None, order: Mapping[str, Any]) -> str | None:
         """The one region that an order is about; None where its kind of procedure has none, or several are meant."""
-        if not any(code.regions for code in self.by_procedure.get(procedure, ())):
+        if procedure not in self._regional:
             return None
         if level is not None and level in self.of_levels:
             return self.of_levels[level]
         concept = order.get("code")
         codings = listed(concept.get("coding")) if isinstance(concept, Mapping) else []
-        keys = [(str(coding.get("system")), str(coding.get("code"))) for coding in codings]
-        found = {region for key in keys if key in self.by_code for region in self.by_code[key].regions}
+        found: set[str] = set()
+        for coding in codings:
+            code = self.by_code.get((str(coding.get("system")), str(coding.get("code"))))
+            if code is not None:
+                found |= code.regions
         return found.pop() if len(found) == 1 else None
 
     def counterpart(self, coding: Mapping[str, Any], procedure: str) -> OrderCode | None:
         """The code in the same system that orders `procedure` in the same region; None if there is none."""
         system, code = str(coding.get("system") or ""), str(coding.get("code") or "")
         origin = self.by_code.get((system, code))
-        regions = origin.regions if origin else frozenset()
-        same = [entry for entry in self.by_procedure.get(procedure, ()) if entry.system == system]
-        return next((entry for entry in same if entry.regions == regions), None)
+        return self._counterparts.get((procedure, system, origin.regions if origin else frozenset()))
 
 
 def read_order_codes(maps: Iterable[Mapping[str, Any]], procedures: str, regions: str, levels: str = "") -> OrderCodes:
@@ -124,11 +137,12 @@ def accompanying(draft: Mapping[str, Any] | None, template: Mapping[str, Any], s
 def without_marks(draft: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of the draft without ratings that belong to what it was."""
     order = dict(draft)
-    kept = [entry for entry in listed(order.get("extension")) if entry.get("url") not in _MARKS]
-    if kept:
-        order["extension"] = kept
-    else:
-        order.pop("extension", None)
+    if "extension" in order:
+        kept = [entry for entry in listed(order["extension"]) if entry.get("url") not in _MARKS]
+        if kept:
+            order["extension"] = kept
+        else:
+            del order["extension"]
     return order
 
 
@@ -141,19 +155,25 @@ def marked(
     criterion: str,
 ) -> dict[str, Any]:
     """The draft with its rating; a consultation that came to the same before keeps its id."""
-    before = {entry.get("url"): entry for entry in listed(draft.get("extension"))}
     codings: list[Mapping[str, Any]] = [{"system": RATING_SYSTEM, "code": mark}]
     if finer:
         codings.append(finer)
     rating = {"url": RATING, "valueCodeableConcept": {"coding": codings}}
-    same = before.get(RATING) == rating and before.get(CRITERION, {}).get("valueUri") == criterion
-    kept_id = before.get(CONSULT_ID, {}).get("valueUri") if same else None
+    came = listed(draft.get("extension"))
     order = without_marks(draft)
     order["extension"] = [
-        *listed(order.get("extension")),
+        *order.get("extension", ()),
         rating,
         {"url": CONSULTED, "valueString": consulted},
-        {"url": CONSULT_ID, "valueUri": kept_id or consult_id},
+        {"url": CONSULT_ID, "valueUri": (_same_consultation(came, rating, criterion) if came else None) or consult_id},
         {"url": CRITERION, "valueUri": criterion},
     ]
     return order
+
+
+def _same_consultation(came: Iterable[Mapping[str, Any]], rating: Mapping[str, Any], criterion: str) -> Any:
+    """The id of the consultation that came to the same, where the order carries one."""
+    before = {entry.get("url"): entry for entry in came}
+    if before.get(RATING) != rating or before.get(CRITERION, {}).get("valueUri") != criterion:
+        return None
+    return before.get(CONSULT_ID, {}).get("valueUri")

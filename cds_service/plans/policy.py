@@ -11,9 +11,10 @@ from cds_service.plans.expressions import Expression, HasDefinition
 from cds_service.plans.extensions import listed
 from cds_service.plans.procedures import OrderCheck, read_order_checks
 from cds_service.plans.scenarios import define_named
-from cds_service.proposals.proposals import CardTemplate
+from cds_service.proposals.proposals import CardTemplate, Reason, reasons_of
 
 INDICATORS = ("info", "warning", "critical")  # mildest first
+SERIOUSNESS = {indicator: rank for rank, indicator in enumerate(INDICATORS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +99,36 @@ class Policy:
     source_url: str | None
     topic_system: str
     regions: str
-    override_reasons: tuple[Mapping[str, str], ...]
+    override_reasons: tuple[Reason, ...]
     disclaimer: str
     words: Mapping[str, Any]
     cards: tuple[CardTemplate, ...]
 
+    silent_severities: Mapping[str, tuple[str, ...]] = field(init=False, repr=False)  # what no rule that fires says
     _by_code: Mapping[str, tuple[int, Severity]] = field(init=False, repr=False)
+    _at_hook: dict[str, tuple[CardTemplate, ...]] = field(init=False, repr=False, default_factory=dict)
+    _with_orders: dict[str, frozenset[str]] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         found = {severity.code: (number, severity) for number, severity in enumerate(self.severities)}
         object.__setattr__(self, "_by_code", found)
+        silent: dict[str, tuple[str, ...]] = {name: () for code in found for name in (code, f"{code}-titles")}
+        object.__setattr__(self, "silent_severities", silent)
+
+    def cards_at(self, hook: str) -> tuple[CardTemplate, ...]:
+        """The cards that are shown at a hook."""
+        found = self._at_hook.get(hook)
+        if found is None:
+            found = self._at_hook[hook] = tuple(card for card in self.cards if not card.hooks or hook in card.hooks)
+        return found
+
+    def severities_with_orders_at(self, hook: str) -> frozenset[str]:
+        """The severities that have a card of their own with buttons for orders."""
+        found = self._with_orders.get(hook)
+        if found is None:
+            offering = [card for card in self.cards_at(hook) if card.about == "rules" and "create" in card.suggestions]
+            found = self._with_orders[hook] = frozenset(code for card in offering for code in card.severity)
+        return found
 
     def severity(self, code: str) -> Severity:
         """The meaning of a severity; one that is not declared is for information."""
@@ -134,6 +155,8 @@ def read_policy(plan: Plan, has_definition: HasDefinition) -> Policy:
 
     target = written.get("target") or {}
     alternatives = written.get("alternatives") or {}
+    topic_system = str((written.get("topic") or {}).get("system") or "")
+    reasons = reasons_of(listed(written.get("override-reason")))
     return Policy(
         plan=plan,
         procedures=text("procedures"),
@@ -184,11 +207,11 @@ def read_policy(plan: Plan, has_definition: HasDefinition) -> Policy:
         source_label=text("source-label") or plan.title,
         source_url=text("source-url") or None,
         regions=text("regions"),
-        topic_system=str((written.get("topic") or {}).get("system") or ""),
-        override_reasons=tuple(listed(written.get("override-reason"))),
+        topic_system=topic_system,
+        override_reasons=reasons,
         disclaimer=text("disclaimer"),
         words=written.get("words") or {},
-        cards=tuple(_card(entry) for entry in listed(written.get("card"))),
+        cards=tuple(_card(entry, topic_system, reasons) for entry in listed(written.get("card"))),
     )
 
 
@@ -200,17 +223,17 @@ def _marks(written: Any) -> MarkPolicy | None:
     return MarkPolicy((name.strip(), value.strip()) if value else None, statuses)
 
 
-def _card(entry: Mapping[str, Any]) -> CardTemplate:
+def _card(entry: Mapping[str, Any], topic_system: str, reasons: tuple[Reason, ...]) -> CardTemplate:
     return CardTemplate(
         id=str(entry.get("id") or entry.get("about")),
         about=str(entry.get("about") or "rating"),
         hooks=frozenset(str(hook) for hook in listed(entry.get("hooks"))),
         severity=tuple(str(code) for code in listed(entry.get("severity"))),
-        topic=entry.get("topic") or {},
+        topic={"system": topic_system, **(entry.get("topic") or {})},
         summary=tuple(str(text) for text in listed(entry.get("summary"))),
         detail=str(entry.get("detail") or ""),
         suggestions=tuple(str(kind) for kind in listed(entry.get("suggestions"))),
-        override_reasons=tuple(listed(entry.get("override-reason"))),
+        override_reasons=(*reasons, *reasons_of(listed(entry.get("override-reason")))),
         asks_safety=entry.get("asks-safety") is True,
         translations={str(t["lang"]): t for t in listed(entry.get("translation")) if t.get("lang")},
     )
@@ -218,4 +241,8 @@ def _card(entry: Mapping[str, Any]) -> CardTemplate:
 
 def worst_indicator(indicators: list[str]) -> str:
     """The most serious of `indicators`; info if there is none."""
-    return max(indicators, key=lambda name: INDICATORS.index(name) if name in INDICATORS else 0, default="info")
+    return max(indicators, key=_rank, default="info")
+
+
+def _rank(indicator: str) -> int:
+    return SERIOUSNESS.get(indicator, 0)

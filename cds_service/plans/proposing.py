@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from cds_service.errors import CdsError
-from cds_service.plans.alternatives import Sketch, shown, suggested_next
+from cds_service.plans.alternatives import Sketch, suggested_next
 from cds_service.plans.deciding import ASK, Judgement, OrderJudgement
 from cds_service.plans.extensions import listed
 from cds_service.plans.filing import filed_observation
@@ -16,9 +17,9 @@ from cds_service.plans.knowhow import Knowhow
 from cds_service.plans.logic import Logic
 from cds_service.plans.marking import criterion_of
 from cds_service.plans.offers import ApplyActivity, Offers, Subject, defined_orders
-from cds_service.plans.order_words import Entries, OrderWords
+from cds_service.plans.order_words import OrderWords
 from cds_service.plans.orders import accompanying, marked, replaced
-from cds_service.plans.policy import INDICATORS, worst_indicator
+from cds_service.plans.policy import SERIOUSNESS, worst_indicator
 from cds_service.plans.questions import Option
 from cds_service.plans.rules import Finding
 from cds_service.plans.wording import Vocabulary
@@ -44,141 +45,147 @@ _FAILURE = CardTemplate(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
 class OrderProposals:
     """Makes the proposals for one judged order."""
 
-    judged: OrderJudgement
-    knowhow: Knowhow
-    words: Vocabulary
-    offers: Offers
-    subject: Subject
-    apply_activity: ApplyActivity
-    hook: str
-    draft: Mapping[str, Any] | None
-    evidence: Sequence[FactEvidence]
-    language: str | None = None
+    def __init__(
+        self,
+        judged: OrderJudgement,
+        knowhow: Knowhow,
+        words: Vocabulary,
+        offers: Offers,
+        subject: Subject,
+        apply_activity: ApplyActivity,
+        hook: str,
+        draft: Mapping[str, Any] | None,
+        evidence: Sequence[FactEvidence],
+        language: str | None = None,
+        consult: Callable[[str], str] | None = None,  # id of the consultation about a procedure; None: no ratings
+    ) -> None:
+        self.judged, self.knowhow, self.words, self.offers = judged, knowhow, words, offers
+        self.subject, self.apply_activity, self.hook = subject, apply_activity, hook
+        self.draft, self.consult = draft, consult
+        self.record, self.worst, self.policy = judged.record, judged.worst, knowhow.policy
+        record = judged.record
+        region = offers.codes.region(record.rated_as or record.procedure or "", record.level, draft or {})
+        self.values = OrderWords(judged, knowhow, words, draft, evidence, region, language)
+        self.fired = [finding for finding, _ in self.values.fired]  # the rules that fire at any target, each once
+        self.safety_ask = tuple([fact for fact in record.safety_ask if fact not in record.must_ask])
 
     def proposals(self) -> tuple[Proposal, ...]:
         """One for each card of the policy that has something to say about the order at this hook."""
-        record = self.judged.record
-        region = self.offers.codes.region(record.rated_as or record.procedure or "", record.level, self.draft or {})
-        values = OrderWords(self.judged, self.knowhow, self.words, self.draft, self.evidence, region, self.language)
         found = []
-        for template in self.knowhow.policy.cards:
-            if template.hooks and self.hook not in template.hooks:
-                continue
-            indicator = self.indicator(template)
+        for template in self.policy.cards_at(self.hook):
+            speaking = self.speaking(template)
+            indicator = self.indicator(template, speaking)
             if indicator is not None:
-                found.append(self.proposal(template, indicator, values))
-        if self.judged.record.failures:
-            found.append(self.failure(values))
+                found.append(self.proposal(template, indicator, speaking))
+        if self.record.failures:
+            found.append(self.failure())
         return self.raised(found)
 
-    def indicator(self, template: CardTemplate) -> str | None:
+    def speaking(self, template: CardTemplate) -> list[Finding]:
+        """The rules that fire and that a card about rules is for."""
+        if template.about != "rules" or not self.fired:
+            return []
+        return [finding for finding in self.fired if finding.rule.severity in template.severity]
+
+    def indicator(self, template: CardTemplate, speaking: Sequence[Finding]) -> str | None:
         """How serious this card is; None: nothing to say."""
-        record, policy = self.judged.record, self.knowhow.policy
-        is_silent = self.judged.worst.selection is not None and any(
-            situation is not None and situation.silent
-            for situation in (self.judged.worst.selection.situation, self.judged.worst.selection.excluded)
-        )
-        meaning = policy.rating_meanings.get(record.rating or "")
+        record = self.record
         match template.about:
             case "rating":
-                if record.status == ASK or (is_silent and record.indicator == "info"):
+                if record.status == ASK or (record.indicator == "info" and self.is_silent()):
                     return None
+                meaning = self.policy.rating_meanings.get(record.rating or "")
                 return meaning.indicator if meaning else "info"
             case "questions":
                 return "warning" if record.status == ASK else None
             case "safety-questions":
                 return "warning" if self.asked(template) else None
             case "rules":
-                fired = [f for f in self.fired() if f.rule.severity in template.severity]
-                if fired:
-                    return worst_indicator([self._weight(finding) for finding in fired])
+                if speaking:
+                    return worst_indicator([self._weight(finding) for finding in speaking])
                 return "warning" if template.asks_safety and record.safety_ask else None
         return None
 
-    def fired(self) -> list[Finding]:
-        """The rules that fire at any target, each once."""
-        if len(self.judged.judgements) == 1:
-            return list(self.judged.judgements[0].fired)
-        found: dict[str, Finding] = {}
-        for judgement in self.judged.judgements:
-            for finding in judgement.fired:
-                found.setdefault(finding.rule.id, finding)
-        return list(found.values())
+    def is_silent(self) -> bool:
+        """Whether nothing is said where no scenario fits, for the reason that there is here."""
+        selection = self.worst.selection
+        if selection is None:
+            return False
+        situation, excluded = selection.situation, selection.excluded
+        return (situation is not None and situation.silent) or (excluded is not None and excluded.silent)
 
     def raised(self, found: list[Proposal]) -> tuple[Proposal, ...]:
         """The cards, the most serious of them at least as serious as the record."""
         if not found:
             return ()
-        wanted = self.judged.record.indicator
-        worst = max(found, key=lambda proposal: INDICATORS.index(proposal.indicator))
-        if INDICATORS.index(wanted) > INDICATORS.index(worst.indicator):
+        wanted = self.record.indicator
+        worst = max(found, key=_seriousness)
+        if SERIOUSNESS[wanted] > _seriousness(worst):
             found[found.index(worst)] = replace(worst, indicator=wanted)
         return _each_button_once(found)
 
-    def proposal(self, template: CardTemplate, indicator: str, values: Mapping[str, Entries]) -> Proposal:
+    def proposal(self, template: CardTemplate, indicator: str, speaking: list[Finding]) -> Proposal:
         """One card."""
-        policy, record = self.knowhow.policy, self.judged.record
-        label, url = self.source(template)
+        citations = self.citations(template, speaking)
+        label, url = self.source(citations)
         return Proposal(
             template=template,
-            order=record.order,
+            order=self.record.order,
             indicator=indicator,
-            values=values,
+            values=self.values,
             source_label=label,
             source_url=url,
-            topic={"system": policy.topic_system, **template.topic},
-            plan=record.plan or "",
-            action=self.action_id(template),
-            content=self.content(template),
+            topic=template.topic,
+            plan=self.record.plan or "",
+            action=self.action_id(template, speaking),
+            content=self.content(template, speaking),
             suggestions=tuple(self.suggestions(template)),
-            override_reasons=(*policy.override_reasons, *template.override_reasons),
-            links=tuple(self.links(template)),
+            override_reasons=template.override_reasons,
+            links=tuple(self.links(template, citations)),
         )
 
-    def source(self, template: CardTemplate) -> tuple[str, str | None]:
+    def source(self, citations: Iterable[Citation]) -> tuple[str, str | None]:
         """The primary source of the advice."""
-        for citation in self.citations(template):
-            if known := self.knowhow.policy.sources.get(citation.source):
+        for citation in citations:
+            if known := self.policy.sources.get(citation.source):
                 return known.label, known.url
-        return self.knowhow.policy.source_label, self.knowhow.policy.source_url
+        return self.policy.source_label, self.policy.source_url
 
-    def citations(self, template: CardTemplate) -> list[Citation]:
+    def citations(self, template: CardTemplate, speaking: Sequence[Finding]) -> Sequence[Citation]:
         """What the advice is taken from, the most serious first."""
-        selection = self.judged.worst.selection
+        selection = self.worst.selection
         if template.about == "rules":
-            fired = [f for f in self.fired() if f.rule.severity in template.severity]
-            fired.sort(key=lambda finding: -INDICATORS.index(self._weight(finding)))
-            return [citation for finding in fired for citation in finding.rule.sources]
+            ranked = sorted(speaking, key=lambda finding: -SERIOUSNESS[self._weight(finding)])
+            return [citation for finding in ranked for citation in finding.rule.sources]
         if selection is not None and selection.primary is not None:
-            return list(selection.primary.sources)
-        return list(selection.undecided[0].sources) if selection is not None and selection.undecided else []
+            return selection.primary.sources
+        return selection.undecided[0].sources if selection is not None and selection.undecided else ()
 
-    def action_id(self, template: CardTemplate) -> str:
+    def action_id(self, template: CardTemplate, speaking: Sequence[Finding]) -> str:
         """The scenario, rule or card that the advice comes from."""
-        record = self.judged.record
         if template.about == "rules":
-            fired = [f for f in self.fired() if f.rule.severity in template.severity]
-            return max(fired, key=lambda f: INDICATORS.index(self._weight(f))).rule.id if fired else template.id
-        return record.primary or record.nearest or template.id
+            worst = max(speaking, key=lambda finding: SERIOUSNESS[self._weight(finding)], default=None)
+            return worst.rule.id if worst is not None else template.id
+        return self.record.primary or self.record.nearest or template.id
 
-    def content(self, template: CardTemplate) -> tuple[str, ...]:
+    def content(self, template: CardTemplate, speaking: Sequence[Finding]) -> tuple[str, ...]:
         """What the advice says: two cards with the same content are the same advice."""
-        record = self.judged.record
-        code = repr(sorted(str(c.get("code")) for c in listed(((self.draft or {}).get("code") or {}).get("coding"))))
-        rules = tuple(f.rule.id for f in self.fired() if not template.severity or f.rule.severity in template.severity)
-        head = (code, str(record.procedure), record.status, str(record.level))
+        record = self.record
+        head = (_codes(self.draft), str(record.procedure), record.status, str(record.level))
+        severity = template.severity
         if template.about == "rules":
-            return (*head, *rules, *record.safety_ask)
+            named = speaking if severity else self.fired
+            return (*head, *[finding.rule.id for finding in named], *record.safety_ask)
+        rules = [f.rule.id for f in self.fired if not severity or f.rule.severity in severity]
         return (
             *head, str(record.rating), str(record.primary), str(record.reason), *record.also, *record.must_ask,
             *record.alternatives, *record.notes_unknown, *rules,
         )  # fmt: skip
 
-    def links(self, template: CardTemplate) -> list[ProposedLink]:
+    def links(self, template: CardTemplate, citations: Iterable[Citation]) -> list[ProposedLink]:
         """The page that asks the open questions, then the sources."""
         found: list[ProposedLink] = []
         if "answer" in template.suggestions:
@@ -186,12 +193,13 @@ class OrderProposals:
             site, identifier = self.offers.site, self.words.questions.identifier(asked)
             url = site.question_url(identifier) if asked else None
             context = site.question_context(identifier) if url else None
-            label = str(self.knowhow.policy.words.get("answer-link") or "Answer the open questions")
+            label = str(self.policy.words.get("answer-link") or "Answer the open questions")
             found += [ProposedLink(label, url, context is not None, context)] if url else []
-        sources = self.knowhow.policy.sources
-        names = dict.fromkeys(citation.source for citation in self.citations(template))
-        known = [sources[name] for name in names if name in sources]
-        return found + [ProposedLink(source.label, source.url) for source in known if source.url]
+        for name in dict.fromkeys([citation.source for citation in citations]):
+            source = self.policy.sources.get(name)
+            if source is not None and source.url:
+                found.append(ProposedLink(source.label, source.url))
+        return found
 
     def suggestions(self, template: CardTemplate) -> list[ProposedSuggestion]:
         """The buttons of a card."""
@@ -209,32 +217,31 @@ class OrderProposals:
 
     def asked(self, template: CardTemplate) -> tuple[str, ...]:
         """The facts that a card asks for: what the rating waits for, or what else clearance needs."""
-        record = self.judged.record
-        safety = tuple(fact for fact in record.safety_ask if fact not in record.must_ask)
         if template.about == "questions":
-            return record.must_ask
-        return safety if template.about in {"safety-questions", "rules"} else (*record.must_ask, *safety)
+            return self.record.must_ask
+        if template.about in {"safety-questions", "rules"}:
+            return self.safety_ask
+        return (*self.record.must_ask, *self.safety_ask)
 
     def replacements(self) -> list[ProposedSuggestion]:
         """The order replaced by one that is rated better, with its rating."""
         draft = self.draft
         if draft is None or not draft.get("id"):
             return []
-        offered = shown(self.judged.record.alternatives, self.knowhow, self.judged.worst.logic)[:_MOST_REPLACEMENTS]
+        offered = self.values.alternatives[:_MOST_REPLACEMENTS]
         return [self.replacement(draft, procedure, number == 0) for number, procedure in enumerate(offered)]
 
     def replacement(self, draft: Mapping[str, Any], procedure: str, recommended: bool) -> ProposedSuggestion:
         """A button that turns the order into one for another procedure."""
-        policy, name = self.knowhow.policy, self.knowhow.procedures.name(procedure)
+        policy, name = self.policy, self.knowhow.procedures.name(procedure)
         order = dict(self.rated(replaced(draft, procedure, name, policy.procedures, self.offers.codes), procedure))
         words = str(policy.words.get("replace") or "Order {name} instead").replace("{name}", name)
         return ProposedSuggestion(words, (ProposedAction("update", words, order),), "replace", recommended=recommended)
 
     def rated(self, order: Mapping[str, Any], procedure: str) -> Mapping[str, Any]:
         """The replacement with the rating that it would get itself."""
-        selection, policy = self.judged.worst.selection, self.knowhow.policy
-        consult = self.offers.consult
-        if selection is None or selection.primary is None or consult is None or not self._marks(procedure):
+        selection, policy, consult = self.worst.selection, self.policy, self.consult
+        if selection is None or selection.primary is None or consult is None or not self.knowhow.is_marked(procedure):
             return order
         row = selection.primary.rows.get(procedure)
         meaning = policy.rating_meanings.get(row.rating) if row else None
@@ -245,10 +252,6 @@ class OrderProposals:
             f"urn:uuid:{consult(procedure)}", criterion_of(self.judged, self.knowhow),
         )  # fmt: skip
 
-    def _marks(self, procedure: str | None) -> bool:
-        marks = self.knowhow.policy.marks
-        return marks is not None and (marks.covers is None or self.knowhow.procedures.has(procedure, *marks.covers))
-
     def creations(self, template: CardTemplate) -> list[ProposedSuggestion]:
         """Orders to add: what the rules that this card is about suggest, and what their definitions describe."""
         suggested: dict[str, bool] = {}
@@ -257,28 +260,26 @@ class OrderProposals:
             behind = self.findings_behind(template, judgement)
             if judgement.logic is None or not behind:
                 continue
-            fired = tuple(finding for finding in behind if finding.fires)
-            avoiding = bool(fired) and all(finding.rule.suggests_avoiding for finding in fired)
-            for procedure in suggested_next(_sketch(judgement, fired, judgement.logic, self.knowhow)):
-                suggested.setdefault(procedure, avoiding)
+            fired = tuple([finding for finding in behind if finding.fires])
+            if fired:
+                avoiding = all(finding.rule.suggests_avoiding for finding in fired)
+                for procedure in suggested_next(_sketch(judgement, fired, judgement.logic, self.knowhow)):
+                    suggested.setdefault(procedure, avoiding)
             defined += defined_orders(behind, judgement.logic, self.offers, self.apply_activity, self.creation)
-        return [*(self.next_order(procedure, instead) for procedure, instead in suggested.items()), *defined]
+        return [*[self.next_order(procedure, instead) for procedure, instead in suggested.items()], *defined]
 
-    def findings_behind(self, template: CardTemplate, judgement: Judgement) -> tuple[Finding, ...]:
+    def findings_behind(self, template: CardTemplate, judgement: Judgement) -> list[Finding]:
         """The rules that a card speaks of; those that no other card offers orders for belong to the rating."""
         if template.about == "rules":
-            return tuple(finding for finding in judgement.fired if finding.rule.severity in template.severity)
+            return [finding for finding in judgement.fired if finding.rule.severity in template.severity]
         if template.about == "safety-questions":
-            asking = (finding for finding in judgement.findings if finding.rule.unknown == "ask")
-            return tuple(finding for finding in asking if finding.outcome.needs)
-        elsewhere = self.severities_with_orders()
-        return tuple(finding for finding in judgement.fired if finding.rule.severity not in elsewhere)
-
-    def severities_with_orders(self) -> frozenset[str]:
-        """The severities that have a card of their own with buttons for orders."""
-        cards = (card for card in self.knowhow.policy.cards if not card.hooks or self.hook in card.hooks)
-        offering = (card for card in cards if card.about == "rules" and "create" in card.suggestions)
-        return frozenset(severity for card in offering for severity in card.severity)
+            return [
+                finding for finding in judgement.findings if finding.outcome.needs and finding.rule.unknown == "ask"
+            ]
+        if not judgement.fired:
+            return []
+        elsewhere = self.policy.severities_with_orders_at(self.hook)
+        return [finding for finding in judgement.fired if finding.rule.severity not in elsewhere]
 
     def next_order(self, procedure: str, instead: bool) -> ProposedSuggestion:
         """A button for a procedure that a rule suggests: beside the order, or instead of it."""
@@ -291,9 +292,9 @@ class OrderProposals:
 
     def filed(self) -> list[ProposedSuggestion]:
         """Values that were worked out and that somebody may want on record."""
-        logic = self.judged.worst.logic
+        logic = self.worst.logic
         found = []
-        for finding in self.judged.worst.fired:
+        for finding in self.worst.fired:
             wanted = finding.rule.observation
             if wanted is None or wanted.value is None or logic is None:
                 continue
@@ -303,7 +304,7 @@ class OrderProposals:
                 continue
             if value is not None:
                 observation = filed_observation(wanted, value, self.subject, self.draft)
-                words = str(self.knowhow.policy.words.get("file") or "Record: {name}")
+                words = str(self.policy.words.get("file") or "Record: {name}")
                 words = words.replace("{name}", f"{wanted.display or wanted.code} {to_text(value)}")
                 action = ProposedAction("create", words, observation)
                 found.append(ProposedSuggestion(words, (action,), "create"))
@@ -312,12 +313,12 @@ class OrderProposals:
     def creation(self, template: Mapping[str, Any], name: str) -> ProposedSuggestion:
         """A button that adds an order."""
         order = accompanying(self.draft, template, self.subject.patient)
-        words = str(self.knowhow.policy.words.get("create") or "Add an order: {name}").replace("{name}", name)
+        words = str(self.policy.words.get("create") or "Add an order: {name}").replace("{name}", name)
         return ProposedSuggestion(words, (ProposedAction("create", words, order),), "create")
 
     def plain_order(self, procedure: str, name: str) -> Mapping[str, Any]:
         """An order in our own code, where content has no ActivityDefinition for the procedure."""
-        coding = {"system": self.knowhow.policy.procedures, "code": procedure, "display": name}
+        coding = {"system": self.policy.procedures, "code": procedure, "display": name}
         return {
             "resourceType": "ServiceRequest",
             "status": "draft",
@@ -333,26 +334,32 @@ class OrderProposals:
             question = book.questions.get(fact)
             if question is None or question.type not in {"boolean", "choice"}:
                 continue
-            choices: list[tuple[Any, str]] = [(option, option.display) for option in question.options]
+            choices: Sequence[tuple[Any, str]]
             if question.type == "boolean":
                 names = self.words.answer_names
-                choices = [(True, names.get("true", "yes")), (False, names.get("false", "no"))]
+                choices = ((True, names.get("true", "yes")), (False, names.get("false", "no")))
+            else:
+                choices = [(option, option.display) for option in question.options]
             if len(found) + len(choices) > _MOST_ANSWERS:
                 break
-            found += [self.answer(fact, question.text, value, text) for value, text in choices]
+            levels = self.sites() if self.knowhow.facts.by_id[fact].scope == "fracture" else ()
+            found += [self.answer(fact, question.text, value, text, levels) for value, text in choices]
         return found
 
-    def answer(self, fact: str, question: str, value: bool | Option, text: str) -> ProposedSuggestion:
+    def answer(
+        self, fact: str, question: str, value: bool | Option, text: str, levels: Sequence[Mapping[str, Any]]
+    ) -> ProposedSuggestion:
         """A button that files one answer."""
-        scope = self.knowhow.facts.by_id[fact].scope
-        sites = [site for site in listed((self.draft or {}).get("bodySite")) if isinstance(site, Mapping)]
-        observation = self.words.questions.observation(
-            fact, value, self.subject.patient, self.subject.as_of, sites if scope == "fracture" else ()
-        )
+        subject = self.subject
+        observation = self.words.questions.observation(fact, value, subject.patient, subject.as_of, levels)
         words = f"{question} {text[:1].upper()}{text[1:]}"
         return ProposedSuggestion(words, (ProposedAction("create", words, observation),), "answer")
 
-    def failure(self, values: Mapping[str, Entries]) -> Proposal:
+    def sites(self) -> list[Mapping[str, Any]]:
+        """The body sites of the order."""
+        return [site for site in listed((self.draft or {}).get("bodySite")) if isinstance(site, Mapping)]
+
+    def failure(self) -> Proposal:
         """The card that says what could not be worked out."""
         titles: dict[str, None] = {}
         for judgement in self.judged.judgements:
@@ -363,16 +370,16 @@ class OrderProposals:
                 for alternative in judgement.selection.group.alternatives:
                     if alternative.id in judgement.record.failures:
                         titles.setdefault(alternative.title)
-        filled = {"order": values.get("order", ()), "failures": tuple(titles)}
-        record = self.judged.record
+        filled = {"order": self.values["order"], "failures": tuple(titles)}
+        record = self.record
         return Proposal(
             template=_FAILURE,
             order=record.order,
             indicator="warning",
             values=filled,
-            source_label=self.knowhow.policy.source_label,
-            source_url=self.knowhow.policy.source_url,
-            topic=not_evaluated(self.knowhow.policy),
+            source_label=self.policy.source_label,
+            source_url=self.policy.source_url,
+            topic=not_evaluated(self.policy),
             plan=record.plan or "",
             action="not-evaluated",
             content=record.failures,
@@ -381,7 +388,7 @@ class OrderProposals:
     def _weight(self, finding: Finding) -> str:
         if finding.rule.emergency:
             return "critical"
-        return self.knowhow.policy.severity(finding.rule.severity).indicator
+        return self.policy.severity(finding.rule.severity).indicator
 
 
 def _sketch(judgement: Judgement, fired: tuple[Finding, ...], logic: Logic, knowhow: Knowhow) -> Sketch:
@@ -391,12 +398,28 @@ def _sketch(judgement: Judgement, fired: tuple[Finding, ...], logic: Logic, know
     return Sketch(ordered, knowhow, logic, judgement.findings, fired, status, selection)
 
 
+def _codes(draft: Mapping[str, Any] | None) -> str:
+    """The codes of an order, for telling one order from another."""
+    codings = listed(((draft or {}).get("code") or {}).get("coding"))
+    return repr(sorted([str(coding.get("code")) for coding in codings]))
+
+
+def _seriousness(proposal: Proposal) -> int:
+    return SERIOUSNESS[proposal.indicator]
+
+
 def _each_button_once(found: list[Proposal]) -> tuple[Proposal, ...]:
     """The proposals without buttons that a more serious one offers already."""
+    if len(found) == 1:
+        return tuple(found)
     seen: set[str] = set()
-    kept = {}
-    for proposal in sorted(found, key=lambda each: (-INDICATORS.index(each.indicator), each.template.about != "rules")):
-        new = tuple(suggestion for suggestion in proposal.suggestions if suggestion.label not in seen)
-        seen |= {suggestion.label for suggestion in new}
-        kept[id(proposal)] = replace(proposal, suggestions=new)
-    return tuple(kept[id(proposal)] for proposal in found)
+    kept = list(found)
+    for number in sorted(
+        range(len(found)), key=lambda n: (-_seriousness(found[n]), found[n].template.about != "rules")
+    ):
+        suggestions = found[number].suggestions
+        new = [suggestion for suggestion in suggestions if suggestion.label not in seen]
+        seen.update([suggestion.label for suggestion in new])
+        if len(new) != len(suggestions):
+            kept[number] = replace(found[number], suggestions=tuple(new))
+    return tuple(kept)

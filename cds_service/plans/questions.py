@@ -12,6 +12,7 @@ from cds_service.plans.facts_catalogue import FactCatalogue
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
+_SURVEY = [{"coding": [{"system": _CATEGORY, "code": "survey", "display": "Survey"}]}]
 _PREFIX = "ask-"
 _KEPT = 5_000  # identifiers that are remembered
 _ITEM_TYPES = {"Boolean": "boolean", "Integer": "integer", "Decimal": "quantity", "Quantity": "quantity"}
@@ -47,6 +48,10 @@ class QuestionBook:
         self._order = sorted(self.questions)
         self._position = {fact: number for number, fact in enumerate(self._order)}
         self._identifiers: dict[frozenset[str], str] = {}
+        self._codes: dict[str, Mapping[str, Any]] = {
+            fact: {"coding": [{"system": facts_system, "code": fact}], "text": question.text}
+            for fact, question in self.questions.items()
+        }
 
     def text(self, fact: str) -> str:
         """The words of the question; the fact's id where there are none."""
@@ -95,13 +100,16 @@ class QuestionBook:
     def observation(
         self, fact: str, answer: Any, subject: str, effective: str, levels: Sequence[Mapping[str, Any]] = ()
     ) -> dict[str, Any]:
-        """The Observation that files `answer` (True, False, an Option, a number) for the fact."""
+        """The Observation that files `answer` (True, False, an Option, a number) for the fact.
+
+        Parts that are the same for every patient are shared; nobody changes them in place.
+        """
         question = self.questions[fact]
         observation: dict[str, Any] = {
             "resourceType": "Observation",
             "status": "final",
-            "category": [{"coding": [{"system": _CATEGORY, "code": "survey", "display": "Survey"}]}],
-            "code": {"coding": [{"system": self.facts_system, "code": fact}], "text": question.text},
+            "category": _SURVEY,
+            "code": self._codes[fact],
             "subject": {"reference": subject},
             "effectiveDateTime": effective,
         }

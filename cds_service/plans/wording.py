@@ -99,6 +99,17 @@ def _gravity(finding: Finding, knowhow: Knowhow) -> tuple[int, bool]:
 def finding_words(finding: Finding, knowhow: Knowhow, levels: Sequence[str] = (), language: str | None = None) -> str:
     """The statement of a rule, what to do now where something is to be done, and where it comes from."""
     rule = finding.rule
+    if levels or finding.statement != rule.statement:
+        return _stated(finding, knowhow, levels, language)
+    key = (rule.id, finding.by_extension, finding.met is True, language)
+    found = knowhow.stated.get(key)
+    if found is None or found[0] is not rule:
+        found = knowhow.stated[key] = (rule, _stated(finding, knowhow, levels, language))
+    return found[1]
+
+
+def _stated(finding: Finding, knowhow: Knowhow, levels: Sequence[str], language: str | None) -> str:
+    rule = finding.rule
     # A statement with the values of this patient is said as it was computed.
     as_written = finding.statement == rule.statement
     statement = in_language(rule.translations, language, "description", finding.statement) if as_written else ""
@@ -155,11 +166,21 @@ def fact_words(entry: FactEvidence, words: Vocabulary) -> str:
     elif entry.value is False:
         value = str(words.answer_names.get("false", "no"))
     else:
-        options = words.questions.questions[entry.fact].options if entry.fact in words.questions.questions else ()
-        value = next((option.display for option in options if option.code == entry.value), _number(entry.value))
-        if entry.unit and entry.unit != "1":
-            value = f"{value} {entry.unit}"
-    kinds = ", ".join(dict.fromkeys(reference.partition("/")[0] for reference in entry.references))
-    text = str(words.answer_names.get("read-from-text", "read from text")) if entry.from_text else ""
-    origin = ", ".join(part for part in (kinds, entry.dated, text) if part)
-    return f"{name}: {value}" + (f" ({origin})" if origin else "")
+        value = _option_words(entry, words)
+    kinds = dict.fromkeys([reference.partition("/")[0] for reference in entry.references])
+    origin = [kind for kind in kinds if kind]
+    if entry.dated:
+        origin.append(entry.dated)
+    if entry.from_text:
+        origin.append(str(words.answer_names.get("read-from-text", "read from text")))
+    return f"{name}: {value} ({', '.join(origin)})" if origin else f"{name}: {value}"
+
+
+def _option_words(entry: FactEvidence, words: Vocabulary) -> str:
+    """The value as the question about the fact offers it, else with its unit."""
+    question = words.questions.questions.get(entry.fact)
+    for option in question.options if question is not None else ():
+        if option.code == entry.value:
+            return option.display if not entry.unit or entry.unit == "1" else f"{option.display} {entry.unit}"
+    value = _number(entry.value)
+    return value if not entry.unit or entry.unit == "1" else f"{value} {entry.unit}"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class FactEvidence:
+
+class FactEvidence(msgspec.Struct, frozen=True, gc=False):
     """One fact with its value and where it comes from."""
 
     fact: str

@@ -3,11 +3,36 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import msgspec
+
 PLACEHOLDER = re.compile(r"\{([A-Za-z][^{}]*)\}")
+
+
+class Words(dict[str, tuple[str, ...]]):
+    """What placeholders stand for, by name; one that nothing fills has no entries."""
+
+    __slots__ = ()
+
+    def __missing__(self, name: str) -> tuple[str, ...]:
+        return ()
+
+
+class Reason(msgspec.Struct, frozen=True, gc=False):
+    """A reason to decline advice, as content names it."""
+
+    system: str
+    code: str
+    display: str
+
+
+def reasons_of(written: Iterable[Mapping[str, Any]]) -> tuple[Reason, ...]:
+    """The complete ones among the reasons that content gives."""
+    found = (Reason(*(str(entry.get(name) or "") for name in Reason.__struct_fields__)) for entry in written)
+    return tuple(reason for reason in found if reason.system and reason.code and reason.display)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +47,7 @@ class CardTemplate:
     summary: tuple[str, ...]  # the first that fits and has all its parts
     detail: str
     suggestions: tuple[str, ...]  # kinds: replace, create, answer, keep
-    override_reasons: tuple[Mapping[str, str], ...]
+    override_reasons: tuple[Reason, ...]
     translations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     asks_safety: bool = False  # about rules: also shown when only questions of safety are open
 
@@ -36,8 +61,7 @@ class CardTemplate:
         object.__setattr__(self, "cql_names", tuple(sorted(names)))
 
 
-@dataclass(frozen=True, slots=True)
-class ProposedAction:
+class ProposedAction(msgspec.Struct, frozen=True, gc=False):
     """A change that a suggestion makes."""
 
     type: Literal["create", "update", "delete"]
@@ -46,8 +70,7 @@ class ProposedAction:
     resource_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ProposedSuggestion:
+class ProposedSuggestion(msgspec.Struct, frozen=True, gc=False):
     """A button, before it has an id."""
 
     label: str
@@ -56,8 +79,7 @@ class ProposedSuggestion:
     recommended: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ProposedLink:
+class ProposedLink(msgspec.Struct, frozen=True, gc=False):
     """A way to more, before it is on a card."""
 
     label: str
@@ -66,8 +88,7 @@ class ProposedLink:
     app_context: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(msgspec.Struct, frozen=True, gc=False):
     """One piece of advice on one subject."""
 
     template: CardTemplate
@@ -81,6 +102,6 @@ class Proposal:
     action: str  # the action, rule or scenario that the advice comes from
     content: tuple[str, ...]  # what the advice says, for telling whether it is the same advice
     suggestions: tuple[ProposedSuggestion, ...] = ()
-    override_reasons: tuple[Mapping[str, str], ...] = ()
+    override_reasons: tuple[Reason, ...] = ()
     links: tuple[ProposedLink, ...] = ()
-    extension: Mapping[str, Any] = field(default_factory=dict)
+    extension: Mapping[str, Any] = msgspec.field(default_factory=dict)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+import msgspec
 
 from cds_service.proposals.evidence import FactEvidence
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One decision; `None` and empty lists are left out when it is rendered."""
 
     status: str
@@ -26,7 +26,9 @@ class Record:
     provisional: str | None = None
     nearest: str | None = None
     reason: str | None = None
-    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # absolute, relative, cautions, info, ...
+    lists: Mapping[str, tuple[str, ...]] = msgspec.field(
+        default_factory=dict
+    )  # absolute, relative, cautions, info, ...
     must_ask: tuple[str, ...] = ()
     safety_ask: tuple[str, ...] = ()
     notes_unknown: tuple[str, ...] = ()
@@ -42,48 +44,70 @@ class Record:
 
 
 def render_record(record: Record, *, within: bool = False) -> dict[str, Any]:
-    """The record as JSON; `within` another one the parts that both share are left out."""
-    rendered: dict[str, Any] = {
-        "order": None if within else record.order,
-        "subject": None if within else record.subject,
-        "procedure": None if within else record.procedure,
-        "ratedAs": None if within else record.rated_as,
-        "candidates": None if within else list(record.candidates),
+    """The record as JSON without anything null or empty; `within` another one without the parts that both share."""
+    shared: dict[str, Any] = {}
+    if not within:
+        shared = {
+            "order": record.order,
+            "subject": record.subject,
+            "procedure": record.procedure,
+            "ratedAs": record.rated_as,
+            "candidates": record.candidates,
+        }
+    rendered = {
+        **shared,
         "level": record.level,
         "status": record.status,
         "primaryVariant": record.primary,
-        "alsoMatches": list(record.also),
+        "alsoMatches": record.also,
         "rating": record.rating,
         "panelDisagreement": record.disagreement if record.rating else None,
         "provisionalRating": record.provisional,
         "nearest": record.nearest,
         "reason": record.reason,
-        **{name: list(ids) for name, ids in record.lists.items()},
-        "mustAsk": list(record.must_ask),
-        "safetyAsk": list(record.safety_ask),
-        "notesUnknown": list(record.notes_unknown),
-        "alternatives": list(record.alternatives),
-        "suggestedNext": list(record.suggested_next),
-        "careFlags": list(record.care_flags),
-        "failed": list(record.failures),
+        **record.lists,
+        "mustAsk": record.must_ask,
+        "safetyAsk": record.safety_ask,
+        "notesUnknown": record.notes_unknown,
+        "alternatives": record.alternatives,
+        "suggestedNext": record.suggested_next,
+        "careFlags": record.care_flags,
+        "failed": record.failures,
         "indicator": record.indicator,
         "plan": record.plan,
-        "evidence": [] if within else [_evidence(entry) for entry in record.evidence],
-        "levels": [render_record(level, within=True) for level in record.levels],
+        "evidence": () if within else tuple([_evidence(entry) for entry in record.evidence]),
+        "levels": tuple([render_record(level, within=True) for level in record.levels]),
     }
-    return {name: value for name, value in rendered.items() if value is not None and value != []}
+    return {
+        name: _entries(value) if value.__class__ is tuple else value
+        for name, value in rendered.items()
+        if value or value is False
+    }
+
+
+def _entries(value: Iterable[Any]) -> list[Any]:
+    return [entry for entry in value if entry]
 
 
 def _evidence(entry: FactEvidence) -> dict[str, Any]:
     rendered: dict[str, Any] = {"fact": entry.fact}
-    if entry.value is not None:
-        rendered["value"] = entry.value
+    value = entry.value
+    if value.__class__ is list:
+        value = _known(value)
+    if value.__class__ is bool or not (value is None or value == "" or value == []):
+        rendered["value"] = value
     if entry.unit and entry.unit != "1":
         rendered["unit"] = entry.unit
     if entry.references:
-        rendered["from"] = list(entry.references)
+        rendered["from"] = _entries(entry.references)
     if entry.dated:
         rendered["dated"] = entry.dated
     if entry.from_text:
         rendered["readFromText"] = True
     return rendered
+
+
+def _known(values: Iterable[Any]) -> list[Any]:
+    """The values that are some, also in lists within the list."""
+    found = [_known(value) if isinstance(value, list) else value for value in values]
+    return [value for value in found if value is not None and value != "" and value != []]

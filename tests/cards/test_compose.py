@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
+
+from msgspec.structs import replace
 
 from cds_service.cards.compose import KEY_EXTENSION, compose_cards, decision_key
-from cds_service.proposals.proposals import CardTemplate, Proposal, ProposedAction, ProposedSuggestion
+from cds_service.proposals.proposals import CardTemplate, Proposal, ProposedAction, ProposedSuggestion, Reason
 
 TEMPLATE = CardTemplate(
     id="rating", about="rating", hooks=frozenset(), severity=(), topic={}, summary=("{s}",), detail="{d}",
     suggestions=(), override_reasons=(),
 )  # fmt: skip
-REASON = {"system": "https://example.org", "code": "no", "display": "No"}
+REASON = Reason("https://example.org", "no", "No")
 PROPOSAL = Proposal(
     template=TEMPLATE,
     order="ServiceRequest/1",
@@ -29,7 +31,7 @@ NAMESPACE = "example.site"
 
 
 def test_cards_come_worst_first_and_name_their_order() -> None:
-    rules = replace(PROPOSAL, template=replace(TEMPLATE, id="rules", about="rules"), indicator="critical")
+    rules = replace(PROPOSAL, template=dataclasses.replace(TEMPLATE, id="rules", about="rules"), indicator="critical")
     cards = compose_cards([PROPOSAL, rules], "call", NAMESPACE)
     assert [card.indicator for card in cards] == ["critical", "info"]
     assert all(card.associated == ("ServiceRequest/1",) for card in cards)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from cds_service.hooks.cards import Action, Card, Coding, InvalidCard, Link, Response, Source, Suggestion
 from cds_service.hooks.identifiers import derive_uuid
-from cds_service.hooks.rendering import prune, render_response
+from cds_service.hooks.plain import prune
+from cds_service.hooks.rendering import render_response
 from cds_service.hooks.services import Service, render_services
 from cds_service.hooks.text import escape, shorten
 
@@ -76,7 +77,7 @@ def test_a_full_card() -> None:
         summary="Order 1: usually appropriate",
         detail="**Why**",
         source=Source("L", "https://x.example", "https://x.example/i.png", Coding("t", "s", "T")),
-        suggestions=(Suggestion("Keep", "s1", (Action.update("Keep", ORDER),), True), Suggestion("Drop", "s2")),
+        suggestions=(Suggestion("Keep", "s1", True, (Action.update("Keep", ORDER),)), Suggestion("Drop", "s2")),
         override_reasons=(Coding("patient-refuses", "s", "Patient declines"),),
         links=(Link("More", "https://x.example/1"), Link("App", "https://x.example/l", "smart", "handle", True)),
         associated=("ServiceRequest/o1",),
