@@ -7,7 +7,7 @@ from copy import copy
 from datetime import date, datetime
 from typing import Any
 
-from cds_service.facts.availability import Availability
+from cds_service.facts.availability import ABSENT, NONE, PARTIAL, UNOBTAINABLE, VALUE, Availability
 from cds_service.facts.belonging import of_patient
 from cds_service.facts.coding import Pair
 from cds_service.facts.derived import (
@@ -38,6 +38,7 @@ class Facts:
 
     __slots__ = (
         "_availability",
+        "_batches",
         "_by_reference",
         "_by_type",
         "_context_types",
@@ -48,7 +49,6 @@ class Facts:
         "_indexes",
         "_is_closed",
         "_members",
-        "_origins",
         "_texts",
         "_unreadable",
         "as_of",
@@ -84,8 +84,8 @@ class Facts:
         self._members: dict[str, Members] = {}
         self._by_reference: dict[tuple[str, str], Struct] | None = None
         self._unreadable: tuple[str, ...] | None = None
-        self._full_urls: dict[str, Struct] = {url: target for batch in batches for url, target in batch.full_urls}
-        self._origins = [(batch.origin, batch.resources) for batch in batches]
+        self._full_urls: dict[str, Struct] | None = None
+        self._batches = batches
         self._by_type, self._context_types = self._sorted_out(batches, patient_id)
         if self._derive is not None:
             # A draft is looked at by itself, without a retrieve: what its texts say has to be there from the start.
@@ -110,19 +110,19 @@ class Facts:
         context: dict[str, list[Struct]] = {}
         for batch in batches:
             place = context if batch.origin.source == "context" else stored
+            kinds = set(map(type, batch.resources))
+            if len(kinds) == 1:
+                place.setdefault(kinds.pop().fhir_type, []).extend(batch.resources)  # type: ignore[attr-defined]
+                continue
             for resource in batch.resources:
-                fhir_type: str = resource.fhir_type  # type: ignore[attr-defined]
-                members = place.get(fhir_type)
-                if members is None:
-                    members = place[fhir_type] = []
-                members.append(resource)
+                place.setdefault(resource.fhir_type, []).append(resource)  # type: ignore[attr-defined]
         kept: list[dict[str, Sequence[Struct]]] = []
         if patient_id is None and len(stored.get("Patient", ())) == 1:
             patient_id = stored["Patient"][0].id  # type: ignore[attr-defined]
         for by_type in (stored, context):
             result: dict[str, Sequence[Struct]] = {}
             for name, found in by_type.items():
-                own = of_patient(found, patient_id, self._full_urls) if patient_id is not None else found
+                own = of_patient(found, patient_id, self._at_full_urls) if patient_id is not None else found
                 if own:
                     result[name] = latest_versions(own)
             kept.append(result)
@@ -219,7 +219,7 @@ class Facts:
         if parsed.is_contained:
             contained: Sequence[Any] = getattr(container, "contained", ())
             return next((inner for inner in contained if inner.id == parsed.fragment), None)
-        found = self._full_urls.get(text)
+        found = self._at_full_urls().get(text)
         if found is not None:
             return found
         if parsed.type is None or parsed.id is None:
@@ -229,6 +229,16 @@ class Facts:
             return found
         version = getattr(getattr(found, "meta", None), "versionId", None)
         return found if version in (None, parsed.version) else None
+
+    def _at_full_urls(self) -> dict[str, Struct]:
+        if self._full_urls is None:
+            self._full_urls = {
+                entry.fullUrl: entry.resource
+                for batch in self._batches
+                for entry in batch.entries
+                if entry.fullUrl is not None and entry.resource is not None
+            }
+        return self._full_urls
 
     def _references(self) -> dict[tuple[str, str], Struct]:
         if self._by_reference is None:
@@ -255,14 +265,14 @@ class Facts:
         has_bad = bool(self.set_aside) and any(bad.type_name == type_name for bad in self.set_aside)
         if state is None:
             if has_bad:
-                return Availability.PARTIAL if has_data else Availability.UNOBTAINABLE
+                return PARTIAL if has_data else UNOBTAINABLE
             if has_data or self._is_closed:
-                return Availability.VALUE if has_data else Availability.NONE
-            return Availability.ABSENT
+                return VALUE if has_data else NONE
+            return ABSENT
         if state.is_complete:
             if has_bad:
-                return Availability.PARTIAL
-            return Availability.VALUE if has_data else Availability.NONE
+                return PARTIAL
+            return VALUE if has_data else NONE
         return state
 
     def unreadable(self) -> tuple[str, ...]:
@@ -278,9 +288,9 @@ class Facts:
 
     def origin(self, resource: Struct) -> Origin:
         """Where a resource came from."""
-        for origin, members in self._origins:
-            if any(member is resource for member in members):
-                return origin
+        for batch in self._batches:
+            if any(member is resource for member in batch.resources):
+                return batch.origin
         return _UNKNOWN
 
     def is_derived(self, resource: Struct) -> bool:
@@ -303,7 +313,7 @@ def facts_from_bundle(
 ) -> Facts:
     """The facts in one JSON text: a Bundle, or a single resource; what is not in it does not exist."""
     decoded = (decoder or Decoder(full())).collect(body, limits=limits)
-    batch = Batch(decoded.resources, Origin("data"), decoded.full_urls)
+    batch = Batch(decoded.resources, Origin("data"), decoded.entries)
     return Facts([batch], as_of=as_of, patient_id=patient_id, set_aside=decoded.set_aside, groups=groups)
 
 
