@@ -176,11 +176,7 @@ class _Read:
             return self.plain
         if concept.__class__.__name__ != "CodeableConcept":
             return self.plain + self.coded
-        found = 0
-        for coding in concept.coding:
-            pair = (coding.system, coding.code)
-            bits = self.place.of_code.get(pair)
-            found |= self.place.bits(pair) if bits is None else bits
+        found = self.place.bits_of(concept.coding)
         slots = self.plain
         while found:
             bit = found & -found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -263,6 +263,10 @@ class CompiledLibraries:
             return self.data.reads(self._declared())
         entries = [self.entry(library, name) for library, name in definitions]
         return self.data.reads(entries, entries)
+
+    def reads_of(self, libraries: Container[str]) -> Reads:
+        """The same for all that some libraries declare."""
+        return self.data.reads([entry for entry in self._declared() if entry.library in libraries])
 
     def requirements(self, definitions: Iterable[tuple[str, str]] | None = None) -> tuple[DataRequirement, ...]:
         """The data that these definitions, or all, look at."""

@@ -18,7 +18,12 @@ class Availability(Enum):
     @property
     def is_complete(self) -> bool:
         """Whether a search in these data may conclude that something is not recorded."""
-        return self in (Availability.VALUE, Availability.NONE)
+        return self is VALUE or self is NONE
+
+
+# A member of an enumeration is looked up by a function, and these are asked for all the time.
+VALUE, NONE, ABSENT = Availability.VALUE, Availability.NONE, Availability.ABSENT
+UNOBTAINABLE, PARTIAL = Availability.UNOBTAINABLE, Availability.PARTIAL
 
 
 def combine(states: Iterable[Availability]) -> Availability:
@@ -27,9 +32,9 @@ def combine(states: Iterable[Availability]) -> Availability:
     if len(found) == 1:
         return found.pop()
     if not found:
-        return Availability.ABSENT
-    if found <= {Availability.VALUE, Availability.NONE}:
-        return Availability.VALUE
-    if Availability.VALUE in found or Availability.NONE in found or Availability.PARTIAL in found:
-        return Availability.PARTIAL
-    return Availability.UNOBTAINABLE
+        return ABSENT
+    if found <= {VALUE, NONE}:
+        return VALUE
+    if VALUE in found or NONE in found or PARTIAL in found:
+        return PARTIAL
+    return UNOBTAINABLE

@@ -11,8 +11,10 @@ from cds_service.fhir.model.types import attribute_name, r4
 from cds_service.fhir.references import names_patient, parse_reference
 from cds_service.fhir.structs.flavours import Struct
 
+FullUrls = Callable[[], Mapping[str, Struct]]  # what stands at which full URL, asked only where it matters
 
-def of_patient(members: Sequence[Struct], patient_id: str, full_urls: Mapping[str, Struct]) -> Sequence[Struct]:
+
+def of_patient(members: Sequence[Struct], patient_id: str, full_urls: FullUrls) -> Sequence[Struct]:
     """The resources (of one type) that are not another patient's; those that are nobody's stay."""
     if not members:
         return members
@@ -37,18 +39,18 @@ def _reader(path: str) -> Callable[[Struct], Any]:
     return attrgetter(f"{attribute_name(path)}.reference")
 
 
-def _may_be(resource: Struct, path: str, patient_id: str, full_urls: Mapping[str, Struct]) -> bool:
+def _may_be(resource: Struct, path: str, patient_id: str, full_urls: FullUrls) -> bool:
     verdicts = [_is_about(reference, patient_id, full_urls) for reference in references_at(resource, path)]
     return True in verdicts or False not in verdicts
 
 
-def _is_about(reference: Any, patient_id: str, full_urls: Mapping[str, Struct]) -> bool | None:
+def _is_about(reference: Any, patient_id: str, full_urls: FullUrls) -> bool | None:
     text = reference.reference
     if text is None:
         return None
     verdict = names_patient(text, patient_id)
     if verdict is None and parse_reference(text).url is not None:
-        target = full_urls.get(text)
+        target = full_urls().get(text)
         if target is not None and target.fhir_type == "Patient":  # type: ignore[attr-defined]
             return bool(target.id == patient_id)  # type: ignore[attr-defined]
     return verdict

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from datetime import date, datetime
-from functools import lru_cache
-from operator import attrgetter
 from typing import Any
 
-from cds_service.errors import CdsError
-from cds_service.facts.availability import Availability
+from cds_service.facts.availability import ABSENT, NONE, PARTIAL, UNOBTAINABLE, VALUE, Availability
 from cds_service.facts.belonging import of_patient
-from cds_service.facts.coding import Pair, coded_attributes_at, codes_at
+from cds_service.facts.coding import Pair
 from cds_service.facts.derived import (
     DeriveCodings,
     TextEvidence,
@@ -21,38 +18,19 @@ from cds_service.facts.derived import (
     observations_of,
 )
 from cds_service.facts.groups import CodeGroups, Membership
+from cds_service.facts.indexes import Index
+from cds_service.facts.members import Members, in_order
 from cds_service.facts.origins import Batch, Origin
 from cds_service.facts.sites import Sites
 from cds_service.facts.versions import latest_versions
 from cds_service.fhir.limits import Limits
 from cds_service.fhir.references import parse_reference
 from cds_service.fhir.structs.decoding import Decoder, SetAside
-from cds_service.fhir.structs.encoding import to_json
 from cds_service.fhir.structs.flavours import Struct, full
 from cds_service.values import dates
 from cds_service.values.temporals import DateTime
 
-_by_id = attrgetter("id")
-Reader = Callable[[Any], Any]
 _UNKNOWN = Origin("data")
-
-
-class UnreadElement(CdsError):
-    """A search by an element that was not decoded: a mistake of the program, not of the data."""
-
-    code = "unread-element"
-
-
-class _Index:
-    """The resources of one type by the codes at one path."""
-
-    __slots__ = ("by_code", "by_group", "resources", "version")
-
-    def __init__(self, resources: Sequence[Struct]) -> None:
-        self.by_code: dict[Pair, list[Struct]] = {}
-        self.by_group: dict[int, list[Struct]] = {}
-        self.resources = resources
-        self.version = -1  # of the groups that were known when `by_group` was filled
 
 
 class Facts:
@@ -60,6 +38,7 @@ class Facts:
 
     __slots__ = (
         "_availability",
+        "_batches",
         "_by_reference",
         "_by_type",
         "_context_types",
@@ -69,8 +48,7 @@ class Facts:
         "_groups",
         "_indexes",
         "_is_closed",
-        "_origins",
-        "_ready",
+        "_members",
         "_texts",
         "_unreadable",
         "as_of",
@@ -102,20 +80,18 @@ class Facts:
         self._derive = derive if derive is not None or texts is None else texts.codings
         self._texts = texts
         self._derived: dict[int, Struct] = {}
-        self._indexes: dict[tuple[str, str], _Index] = {}
-        self._ready: dict[str, list[Struct]] = {}
+        self._indexes: dict[tuple[str, str], Index] = {}
+        self._members: dict[str, Members] = {}
         self._by_reference: dict[tuple[str, str], Struct] | None = None
         self._unreadable: tuple[str, ...] | None = None
-        self._full_urls: dict[str, Struct] = {url: target for batch in batches for url, target in batch.full_urls}
-        self._origins = [(batch.origin, batch.resources) for batch in batches]
+        self._full_urls: dict[str, Struct] | None = None
+        self._batches = batches
         self._by_type, self._context_types = self._sorted_out(batches, patient_id)
         if self._derive is not None:
             # A draft is looked at by itself, without a retrieve: what its texts say has to be there from the start.
-            coding = full().struct_for("Coding")
             for name, drafts in self._context_types.items():
-                if not self._reads_texts_of(name):
-                    continue
-                self._derived.update((id(one), one) for one in derive_codings(drafts, self._derive, coding))
+                if self._reads_texts_of(name):
+                    self._read_words(drafts, self._derive)
         patients: Sequence[Any] = self._by_type.get("Patient", ())
         self.patient: Any = patients[0] if len(patients) == 1 or (patients and patient_id is not None) else None
         self.patient_id: str | None = patient_id or (self.patient.id if self.patient is not None else None)
@@ -134,19 +110,19 @@ class Facts:
         context: dict[str, list[Struct]] = {}
         for batch in batches:
             place = context if batch.origin.source == "context" else stored
+            kinds = set(map(type, batch.resources))
+            if len(kinds) == 1:
+                place.setdefault(kinds.pop().fhir_type, []).extend(batch.resources)  # type: ignore[attr-defined]
+                continue
             for resource in batch.resources:
-                fhir_type: str = resource.fhir_type  # type: ignore[attr-defined]
-                members = place.get(fhir_type)
-                if members is None:
-                    members = place[fhir_type] = []
-                members.append(resource)
+                place.setdefault(resource.fhir_type, []).append(resource)  # type: ignore[attr-defined]
         kept: list[dict[str, Sequence[Struct]]] = []
         if patient_id is None and len(stored.get("Patient", ())) == 1:
             patient_id = stored["Patient"][0].id  # type: ignore[attr-defined]
         for by_type in (stored, context):
             result: dict[str, Sequence[Struct]] = {}
             for name, found in by_type.items():
-                own = of_patient(found, patient_id, self._full_urls) if patient_id is not None else found
+                own = of_patient(found, patient_id, self._at_full_urls) if patient_id is not None else found
                 if own:
                     result[name] = latest_versions(own)
             kept.append(result)
@@ -163,118 +139,73 @@ class Facts:
         changed.
         """
         if membership is None or code_path is None:
-            return self._of_type(type_name)
-        index = self._indexes.get((type_name, code_path))
-        if index is None:
-            index = self._make_index(type_name, code_path)
-        found = index.by_group.get(id(membership))
-        if found is None:
-            if not index.by_code:
-                return _NOTHING
-            self._groups.learn(membership)
-            if index.version != self._groups.version:
-                self._fill_groups(index)
-            found = index.by_group.setdefault(id(membership), _NOTHING)
-        return found
+            return self._of_type(type_name).all()
+        index = self._indexes.get((type_name, code_path)) or self._make_index(type_name, code_path)
+        return index.members_of(membership, self._groups)
 
     def found_at(self, sites: Sites) -> int:
         """Which of the groups that are looked for a retrieve finds something in, a bit for each."""
         found = 0
-        for place in sites.places:
-            name = place.type_name
-            if name not in self._by_type and name not in self._context_types and self._texts is None:
-                continue
-            if place.code_path is None:
-                if self._of_type(name):
+        names = {*self._by_type, *self._context_types}
+        if self._texts is not None and "DiagnosticReport" in names:
+            names.add("Observation")  # what a report says may be the only one
+        for name in names:
+            for place in sites.by_type.get(name, ()):
+                if place.code_path is not None:
+                    index = self._indexes.get((name, place.code_path)) or self._make_index(name, place.code_path)
+                    found |= index.found_at(place)
+                elif self._of_type(name).resources:
                     found |= place.bit
-                continue
-            index = self._indexes.get((name, place.code_path)) or self._make_index(name, place.code_path)
-            of_code = place.of_code
-            for pair in index.by_code:
-                bits = of_code.get(pair)
-                found |= place.bits(pair) if bits is None else bits
         return found
 
     def codes(self, type_name: str, code_path: str) -> Iterable[Pair]:
         """The distinct codes that the resources of a type have at a path."""
         index = self._indexes.get((type_name, code_path)) or self._make_index(type_name, code_path)
-        return index.by_code.keys()
+        return index.by_code().keys()
 
-    def _of_type(self, type_name: str) -> list[Struct]:
-        found = self._ready.get(type_name)
-        if found is None:
-            stored = self._by_type.get(type_name, ())
-            context = self._context_types.get(type_name, ())
-            drafts = {resource.id for resource in context} - {None}  # type: ignore[attr-defined]
-            found = _in_order([resource for resource in stored if resource.id not in drafts] if drafts else stored)  # type: ignore[attr-defined]
-            found += context
-            if self._derive is not None and self._reads_texts_of(type_name):
-                coding = full().struct_for("Coding")
-                self._derived.update((id(one), one) for one in derive_codings(found, self._derive, coding))
+    def _make_index(self, type_name: str, code_path: str) -> Index:
+        index = Index(type_name, code_path, self._of_type(type_name), self._resolve_text)
+        self._indexes[(type_name, code_path)] = index
+        return index
+
+    def _of_type(self, type_name: str) -> Members:
+        members = self._members.get(type_name)
+        if members is None:
+            members = Members(self._by_type.get(type_name, ()))
+            context = self._context_types.get(type_name)
+            if context:
+                drafts = {resource.id for resource in context} - {None}  # type: ignore[attr-defined]
+                stored = [resource for resource in members.resources if resource.id not in drafts]  # type: ignore[attr-defined]
+                members = Members((), [*in_order(stored), *context])
+            if self._derive is not None and members.resources and self._reads_texts_of(type_name):
+                self._read_words(members.resources, self._derive)
             if self._texts is not None:
-                found = self._with_texts(type_name, found, self._texts)
-            self._ready[type_name] = found
-        return found
+                members = self._with_texts(type_name, members, self._texts)
+            self._members[type_name] = members
+        return members
 
     def _reads_texts_of(self, type_name: str) -> bool:
         return self._texts is None or type_name in self._texts.resource_types
 
-    def _with_texts(self, type_name: str, found: list[Struct], texts: TextEvidence) -> list[Struct]:
+    def _read_words(self, resources: Sequence[Struct], derive: DeriveCodings) -> None:
+        """Give concepts that have only text the codes that it is worth."""
+        for resource in derive_codings(resources, derive, full().struct_for("Coding")):
+            self._derived[id(resource)] = resource
+
+    def _with_texts(self, type_name: str, members: Members, texts: TextEvidence) -> Members:
         """What reports say in words, as codes of theirs and as observations after those that were recorded."""
         if type_name == "DiagnosticReport":
-            marked = derive_conclusions(found, texts)
+            marked = derive_conclusions(members.resources, texts)
         elif type_name == "Observation":
+            reports = self._of_type("DiagnosticReport").all()
             today = date(self.as_of.year, self.as_of.month or 1, self.as_of.day or 1)
-            marked = observations_of(self._of_type("DiagnosticReport"), found, texts, today)
-            found = [*found, *marked]
+            marked = observations_of(reports, members.resources, texts, today) if reports else []
+            if marked:
+                members = Members((), [*members.all(), *marked])
         else:
-            return found
+            return members
         self._derived.update((id(one), one) for one in marked)
-        return found
-
-    def _make_index(self, type_name: str, code_path: str) -> _Index:
-        resources = self._of_type(type_name)
-        index = _Index(resources)
-        if resources:
-            readers = _readers(resources[0].__class__, type_name, code_path)
-            for resource in resources:
-                self._add(index.by_code, resource, readers, code_path)
-        self._indexes[(type_name, code_path)] = index
-        return index
-
-    def _add(self, by_code: dict[Pair, list[Struct]], resource: Any, readers: Sequence[Reader], code_path: str) -> None:
-        """Enter a resource under each of its codes."""
-        for read in readers:
-            value = read(resource)
-            if value is None:
-                continue
-            for concept in value if value.__class__ in (list, tuple) else (value,):
-                if concept.__class__.__name__ != "CodeableConcept":  # by far the usual case
-                    _enter(by_code, resource, codes_at(resource, code_path, self._resolve_text))
-                    return
-                for coding in concept.coding:
-                    pair = (coding.system, coding.code)
-                    members = by_code.get(pair)
-                    if members is None:
-                        by_code[pair] = [resource]
-                    elif members[-1] is not resource:
-                        members.append(resource)
-            return
-        if not readers:
-            _enter(by_code, resource, codes_at(resource, code_path, self._resolve_text))
-
-    def _fill_groups(self, index: _Index) -> None:
-        """Put every resource of an index under each of the groups that its codes are in."""
-        index.version = self._groups.version
-        collected: dict[int, list[list[Struct]]] = {}
-        for (system, code), members in index.by_code.items():
-            if code is None:
-                continue
-            for group in self._groups.of(system, code):
-                collected.setdefault(group, []).append(members)
-        for group, lists in collected.items():
-            if group not in index.by_group:
-                index.by_group[group] = lists[0] if len(lists) == 1 else _in_order_of(index, lists)
+        return members
 
     # -- references -------------------------------------------------------------------------------------------------
 
@@ -288,7 +219,7 @@ class Facts:
         if parsed.is_contained:
             contained: Sequence[Any] = getattr(container, "contained", ())
             return next((inner for inner in contained if inner.id == parsed.fragment), None)
-        found = self._full_urls.get(text)
+        found = self._at_full_urls().get(text)
         if found is not None:
             return found
         if parsed.type is None or parsed.id is None:
@@ -298,6 +229,16 @@ class Facts:
             return found
         version = getattr(getattr(found, "meta", None), "versionId", None)
         return found if version in (None, parsed.version) else None
+
+    def _at_full_urls(self) -> dict[str, Struct]:
+        if self._full_urls is None:
+            self._full_urls = {
+                entry.fullUrl: entry.resource
+                for batch in self._batches
+                for entry in batch.entries
+                if entry.fullUrl is not None and entry.resource is not None
+            }
+        return self._full_urls
 
     def _references(self) -> dict[tuple[str, str], Struct]:
         if self._by_reference is None:
@@ -324,14 +265,14 @@ class Facts:
         has_bad = bool(self.set_aside) and any(bad.type_name == type_name for bad in self.set_aside)
         if state is None:
             if has_bad:
-                return Availability.PARTIAL if has_data else Availability.UNOBTAINABLE
+                return PARTIAL if has_data else UNOBTAINABLE
             if has_data or self._is_closed:
-                return Availability.VALUE if has_data else Availability.NONE
-            return Availability.ABSENT
+                return VALUE if has_data else NONE
+            return ABSENT
         if state.is_complete:
             if has_bad:
-                return Availability.PARTIAL
-            return Availability.VALUE if has_data else Availability.NONE
+                return PARTIAL
+            return VALUE if has_data else NONE
         return state
 
     def unreadable(self) -> tuple[str, ...]:
@@ -347,9 +288,9 @@ class Facts:
 
     def origin(self, resource: Struct) -> Origin:
         """Where a resource came from."""
-        for origin, members in self._origins:
-            if any(member is resource for member in members):
-                return origin
+        for batch in self._batches:
+            if any(member is resource for member in batch.resources):
+                return batch.origin
         return _UNKNOWN
 
     def is_derived(self, resource: Struct) -> bool:
@@ -359,42 +300,6 @@ class Facts:
     def read_from_text(self) -> frozenset[str]:
         """References of the resources retrieved so far of which a code was derived from free text."""
         return frozenset(self.reference_to(resource) for resource in self._derived.values())
-
-
-_NOTHING: list[Struct] = []
-
-
-@lru_cache(maxsize=2048)
-def _readers(made: type[Struct], type_name: str, code_path: str) -> tuple[Reader, ...]:
-    """What reads the codes at a path of a type, one for each type of a choice."""
-    attributes = coded_attributes_at(type_name, code_path.split(".")[0])
-    fields = frozenset(made.__struct_fields__)
-    if not any(attribute in fields for attribute in attributes):
-        raise UnreadElement(f"{type_name}.{code_path} is searched by its code, but was not decoded.")
-    single = "." not in code_path
-    return tuple(attrgetter(attribute) for attribute in attributes if attribute in fields and single)
-
-
-def _enter(by_code: dict[Pair, list[Struct]], resource: Struct, pairs: Iterable[Pair]) -> None:
-    for pair in pairs:
-        members = by_code.setdefault(pair, [])
-        if not members or members[-1] is not resource:
-            members.append(resource)
-
-
-def _in_order(members: Sequence[Struct]) -> list[Struct]:
-    """The resources by id; those without one last, by their content."""
-    try:
-        return sorted(members, key=_by_id)
-    except TypeError:
-        named = sorted((member for member in members if member.id is not None), key=_by_id)  # type: ignore[attr-defined]
-        return named + sorted((member for member in members if member.id is None), key=to_json)  # type: ignore[attr-defined]
-
-
-def _in_order_of(index: _Index, lists: list[list[Struct]]) -> list[Struct]:
-    """The union of some lists of an index, each resource once, in the order of the type."""
-    wanted = {id(resource) for members in lists for resource in members}
-    return [resource for resource in index.resources if id(resource) in wanted]
 
 
 def facts_from_bundle(
@@ -408,7 +313,7 @@ def facts_from_bundle(
 ) -> Facts:
     """The facts in one JSON text: a Bundle, or a single resource; what is not in it does not exist."""
     decoded = (decoder or Decoder(full())).collect(body, limits=limits)
-    batch = Batch(decoded.resources, Origin("data"), decoded.full_urls)
+    batch = Batch(decoded.resources, Origin("data"), decoded.entries)
     return Facts([batch], as_of=as_of, patient_id=patient_id, set_aside=decoded.set_aside, groups=groups)
 
 

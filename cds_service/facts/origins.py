@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
+
+from cds_service.fhir.structs.decoding import Entry
 from cds_service.fhir.structs.flavours import Struct
 
 Source = Literal["prefetch", "server", "context", "said", "data"]
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True):
     """The place that a resource came from: which kind, and under which key."""
 
     source: Source
@@ -22,10 +23,9 @@ class Origin:
         return f"{self.source} {self.key}" if self.key else self.source
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True):
     """Resources with one origin, in the order they came in."""
 
     resources: Sequence[Struct]
     origin: Origin
-    full_urls: Sequence[tuple[str, Struct]] = ()
+    entries: Sequence[Entry] = ()  # where they stood in a Bundle

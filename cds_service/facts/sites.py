@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 Site = tuple[str, str | None, int]  # a type of resources, the path of a code, the identity of the group looked for
-Pair = tuple[str | None, str | None]
 
 _MOST = 50_000  # codes whose bits are kept
 
@@ -14,13 +13,16 @@ _MOST = 50_000  # codes whose bits are kept
 class Place:
     """One path of a type of resources, with the bits of the groups that are looked for there."""
 
-    __slots__ = ("_groups", "bit", "code_path", "of_code", "type_name")
+    __slots__ = ("_groups", "_of_pair", "bit", "bit_of", "code_path", "of_code", "type_name")
 
     def __init__(self, type_name: str, code_path: str | None) -> None:
         self.type_name = type_name
         self.code_path = code_path
         self.bit = 0  # where the whole type is looked for
-        self.of_code: dict[Pair, int] = {}
+        self.bit_of: dict[int, int] = {}  # by the identity of the group
+        # By code alone: its system, and its bits there. Hardly any code is used in two systems.
+        self.of_code: dict[str | None, tuple[str | None, int]] = {}
+        self._of_pair: dict[tuple[str | None, str | None], int] = {}
         self._groups: list[tuple[int, Any]] = []
 
     def add(self, bit: int, membership: Any) -> None:
@@ -28,26 +30,45 @@ class Place:
         if membership is None:
             self.bit = bit
         else:
-            self._groups.append((bit, membership))
+            self._groups.append((bit, membership))  # keeps it alive, so that its id stays its own
+            self.bit_of[id(membership)] = bit
 
-    def bits(self, pair: Pair) -> int:
-        """The bits of the groups that a code is in, kept in `of_code`."""
-        system, code = pair
+    @property
+    def all_bits(self) -> int:
+        """The bits of all groups."""
+        return sum(self.bit_of.values())
+
+    def bits(self, system: str | None, code: str | None) -> int:
+        """The bits of the groups that a code is in; they are kept, also in `of_code`."""
+        found = self._of_pair.get((system, code))
+        if found is None:
+            found = 0
+            if code is not None:
+                for bit, membership in self._groups:
+                    if membership.contains(system, code):
+                        found |= bit
+            if len(self._of_pair) >= _MOST:
+                self._of_pair, self.of_code = {}, {}
+            self._of_pair[system, code] = found
+        self.of_code[code] = (system, found)
+        return found
+
+    def bits_of(self, codings: Iterable[Any]) -> int:
+        """The bits of the groups that any of some codings is in."""
         found = 0
-        if code is not None:
-            for bit, membership in self._groups:
-                if membership.contains(system, code):
-                    found |= bit
-        if len(self.of_code) >= _MOST:
-            self.of_code = {}
-        self.of_code[pair] = found
+        for coding in codings:
+            known = self.of_code.get(coding.code)
+            if known is not None and known[0] == coding.system:
+                found |= known[1]
+            else:
+                found |= self.bits(coding.system, coding.code)
         return found
 
 
 class Sites:
     """All that logic looks for."""
 
-    __slots__ = ("order", "places")
+    __slots__ = ("by_type", "order")
 
     def __init__(self, groups: Mapping[Site, Any]) -> None:
         self.order = tuple(groups)  # the site of each bit
@@ -55,4 +76,6 @@ class Sites:
         for number, ((type_name, code_path, _), membership) in enumerate(groups.items()):
             place = places.setdefault((type_name, code_path), Place(type_name, code_path))
             place.add(1 << number, membership)
-        self.places = tuple(places.values())
+        self.by_type: dict[str, tuple[Place, ...]] = {}
+        for place in places.values():
+            self.by_type[place.type_name] = (*self.by_type.get(place.type_name, ()), place)

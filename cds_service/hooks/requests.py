@@ -146,6 +146,8 @@ class RequestParser:
 
     def _request(self, envelope: _Envelope[Any], arrival: Arrival, body: bytes) -> HookRequest:
         if envelope.hook != self.hook:
+            if not envelope.hook:
+                raise MalformedRequest("hook is empty.", member="hook")
             what = f'The hook of this service is "{self.hook}"; the request is for another one.'
             raise WrongHook(what, member="hook", remedy="Call the service that discovery lists for that hook.")
         instance = envelope.hookInstance.removeprefix("urn:uuid:")

@@ -264,7 +264,7 @@ def _structs(
 ) -> Structs:
     if options.whole:
         return full()
-    reads: dict[str, Any] = dict(compiled.reads())
+    reads: dict[str, Any] = dict(compiled.reads_of(_libraries_of_calls(compiled, definitions, services)))
     for expression, _, _ in definitions.expressions():
         if isinstance(expression, FhirPath):
             looks = paths.reads(expression.text)
@@ -280,6 +280,20 @@ def _structs(
     if reads_texts and reports is not None and reports is not ALL:
         reads["DiagnosticReport"] = reports | _REPORT_ELEMENTS
     return lean({name: _with_contained(name, elements) for name, elements in reads.items()})
+
+
+def _libraries_of_calls(
+    compiled: CompiledLibraries, definitions: Definitions, services: Mapping[str, KnownService]
+) -> frozenset[str]:
+    """The libraries that a hook call can come to; what only counts patients afterwards reads charts of its own."""
+    named = [expression for expression, _, _ in definitions.expressions()]
+    for service in services.values():
+        named += service.expressions()
+    begun = {library for library, _ in defines_of(named)} | {fact.library for fact in definitions.facts.facts}
+    begun |= {inline.library for inline in definitions.inline_cql() if inline.library}
+    texts = definitions.content.libraries
+    found = {text.name for name in begun for text in closure(texts, name)}
+    return frozenset(name for name in compiled.libraries if name in found or name not in texts)
 
 
 def _with_contained(name: str, elements: Any) -> Any:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from cds_service.facts.availability import Availability, combine
+from cds_service.facts.availability import ABSENT, PARTIAL, UNOBTAINABLE, VALUE, Availability, combine
 from cds_service.facts.belonging import of_patient
 from cds_service.facts.derived import TextEvidence
 from cds_service.facts.facts import Facts
@@ -60,15 +60,18 @@ class _Job:
 
 def gather(request: HookRequest, needs: Sequence[Need], sources: Sources, reading: Reading) -> Facts:
     """The facts of the patient of a call; `UnmetNeed` when required data, or none at all, could be had."""
-    answers = {need.key: _prefetched(request, need, reading.decoder) for need in needs}
+    answers = read_prefetched(request.prefetch, needs, reading.decoder)
+    for need in needs:
+        if _is_another(request, need, answers[need.key]):
+            answers[need.key] = NOT_SENT
+    final = answers
     fetched: dict[str, Answer] = {}
     server = sources.server(request, reading.decoder)
     if server is not None:
         fetched = _fetch(request, [(need, answers[need.key]) for need in needs], server, sources)
         needs = [*needs, *(Need(key, key) for key in fetched if key not in answers)]
-        answers = {**fetched, **answers}
-    final = {need.key: fetched.get(need.key, answers[need.key]) for need in needs}
-    unmet = tuple(need.key for need in needs if need.required and _is_unmet(final[need.key]))
+        final = {**answers, **fetched}
+    unmet = tuple([need.key for need in needs if need.required and _is_unmet(final[need.key])])
     if not unmet:
         unmet = _nothing_had(request, needs, final)
     if unmet:
@@ -78,7 +81,7 @@ def gather(request: HookRequest, needs: Sequence[Need], sources: Sources, readin
             remedy="Send them as prefetch, or a fhirServer and an access token that allow reading them.",
         )
     batches = [
-        Batch(page.resources, Origin("server" if need.key in fetched else "prefetch", need.key), page.full_urls)
+        Batch(page.resources, Origin("server" if need.key in fetched else "prefetch", need.key), page.entries)
         for need in needs
         for page in final[need.key].pages
     ]
@@ -98,23 +101,16 @@ def gather(request: HookRequest, needs: Sequence[Need], sources: Sources, readin
     )
 
 
-def _prefetched(request: HookRequest, need: Need, decoder: Decoder) -> Answer:
-    if need.key not in request.prefetch:
-        return NOT_SENT
-    answer = read_prefetched(request.prefetch[need.key], need, decoder)
-    return NOT_SENT if _is_another(request, need, answer) else answer
-
-
 def _is_another(request: HookRequest, need: Need, answer: Answer) -> bool:
     """Whether an answer is the Patient, and not the one that this call is about: as good as nothing."""
-    if need.type_name != "Patient" or answer.state is not Availability.VALUE:
+    if need.type_name != "Patient" or answer.state is not VALUE:
         return False
     ids = {resource.id for page in answer.pages for resource in page.resources}  # type: ignore[attr-defined]
     return request.context.patient_id not in ids
 
 
 def _is_unmet(answer: Answer) -> bool:
-    return answer.state in (Availability.ABSENT, Availability.UNOBTAINABLE) and not answer.set_aside
+    return answer.state in (ABSENT, UNOBTAINABLE) and not answer.set_aside
 
 
 def _nothing_had(request: HookRequest, needs: Sequence[Need], final: Mapping[str, Answer]) -> tuple[str, ...]:
@@ -141,7 +137,7 @@ def _fetch(
     waiting: list[tuple[Need, Answer]] = []
     for need, before in asked:
         known[need.key] = before
-        if not need.is_plain and before.state is Availability.ABSENT:
+        if not need.is_plain and before.state is ABSENT:
             waiting.append((need, before))
             continue
         job = _job(request, need, before, server, budget, tokens)
@@ -211,7 +207,7 @@ def _do(request: HookRequest, jobs: Sequence[_Job], sources: Sources, budget: Bu
         if answer is NOT_SENT or _is_another(request, job.need, answer):
             answer = NOT_OBTAINABLE  # the server sent something else than asked
         if job.grant is Grant.PART and answer.state.is_complete:
-            answer = Answer(Availability.PARTIAL, answer.pages)
+            answer = Answer(PARTIAL, answer.pages)
         answers[job.need.key] = answer
     return answers
 
@@ -220,7 +216,7 @@ def _job(
     request: HookRequest, need: Need, before: Answer, server: FhirServer, budget: Budget, tokens: Mapping[str, str]
 ) -> _Job | Answer | None:
     more = before.next_link
-    if before.state is not Availability.ABSENT and more is None:
+    if before.state is not ABSENT and more is None:
         return None
     granted = _grant(request, need)
     if granted is Grant.NONE:
@@ -254,19 +250,23 @@ def _grant(request: HookRequest, need: Need) -> Grant:
 
 
 def _by_type(needs: Sequence[Need], answers: Mapping[str, Answer]) -> dict[str, Availability]:
-    states: dict[str, list[Availability]] = {}
+    states: dict[str, Availability] = {}
     for need in needs:
-        states.setdefault(need.type_name, []).append(answers[need.key].state)
-    return {name: combine(found) for name, found in states.items()}
+        state = answers[need.key].state
+        before = states.setdefault(need.type_name, state)
+        if before is not state:
+            states[need.type_name] = combine((before, state))
+    return states
 
 
 def _named(needs: Sequence[Need], answers: Mapping[str, Answer]) -> list[SetAside]:
     """What was set aside, with the key it came under; a nameless one counts as of the type that was asked for."""
-    return [
-        replace(bad, key=need.key, type_name=bad.type_name if _is_kind(bad.type_name) else need.type_name)
-        for need in needs
-        for bad in answers[need.key].set_aside
-    ]
+    found: list[SetAside] = []
+    for need in needs:
+        for bad in answers[need.key].set_aside:
+            type_name = bad.type_name if _is_kind(bad.type_name) else need.type_name
+            found.append(replace(bad, key=need.key, type_name=type_name))
+    return found
 
 
 def _is_kind(name: str | None) -> bool:
@@ -284,7 +284,7 @@ def _context(
     for draft in sent.resources:
         members.setdefault(draft.member, [])
         resource = _decode(draft, decoder, bad)
-        if resource is not None and of_patient([resource], sent.patient_id, {}):
+        if resource is not None and of_patient([resource], sent.patient_id, dict):
             members[draft.member].append(resource)
     context: dict[str, object] = dict(sent.fields)
     context |= {

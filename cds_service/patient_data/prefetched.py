@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import msgspec
 
-from cds_service.facts.availability import Availability
+from cds_service.facts.availability import ABSENT, NONE, PARTIAL, UNOBTAINABLE, VALUE, Availability
 from cds_service.fhir.structs.decoding import Decoded, Decoder, SetAside
 from cds_service.fhir.structs.flavours import Struct
 from cds_service.patient_data.needs import Need
@@ -23,27 +25,33 @@ class Answer(msgspec.Struct, frozen=True):
 
     @property
     def set_aside(self) -> tuple[SetAside, ...]:
-        return tuple(bad for page in self.pages for bad in page.set_aside)
+        found: tuple[SetAside, ...] = ()
+        for page in self.pages:
+            found += page.set_aside
+        return found
 
 
-NOT_SENT = Answer(Availability.ABSENT)
-NOT_OBTAINABLE = Answer(Availability.UNOBTAINABLE)
-NONE_RECORDED = Answer(Availability.NONE)
+NOT_SENT = Answer(ABSENT)
+NOT_OBTAINABLE = Answer(UNOBTAINABLE)
+NONE_RECORDED = Answer(NONE)
 
 
-def read_prefetched(value: object, need: Need, decoder: Decoder) -> Answer:
-    """The answer that a prefetch value is; what is of another type than asked counts as not sent."""
-    if value is None:
-        return NONE_RECORDED
-    if isinstance(value, msgspec.Raw):
-        if bytes(value)[:1] != b"{":
-            return NOT_SENT  # an array, a string, a number
-        decoded = decoder.collect(value)
-    elif isinstance(value, Struct):
-        decoded = decoder.flatten(value)
-    else:
-        return NOT_SENT
-    return judge([decoded], need)
+def read_prefetched(values: Mapping[str, object], needs: Sequence[Need], decoder: Decoder) -> dict[str, Answer]:
+    """The answer to each need that the values under its key are; what is of another type than asked is as not sent."""
+    answers: dict[str, Answer] = {}
+    decoded: list[tuple[Need, Struct]] = []
+    for need in needs:
+        value = values.get(need.key)
+        if isinstance(value, Struct):
+            decoded.append((need, value))
+        elif isinstance(value, msgspec.Raw) and bytes(value)[:1] == b"{":
+            answers[need.key] = judge([decoder.collect(value)], need)
+        else:
+            # An array, a string or a number is nothing that was asked for.
+            answers[need.key] = NONE_RECORDED if value is None and need.key in values else NOT_SENT
+    for (need, _), page in zip(decoded, decoder.flatten_all([value for _, value in decoded]), strict=True):
+        answers[need.key] = judge([page], need)
+    return answers
 
 
 def judge(pages: list[Decoded], need: Need) -> Answer:
@@ -63,10 +71,8 @@ def judge(pages: list[Decoded], need: Need) -> Answer:
     if failed and not found:
         return NOT_OBTAINABLE
     if failed or more or bad:
-        state = Availability.PARTIAL if found or more else Availability.UNOBTAINABLE
-    else:
-        state = Availability.VALUE if found else Availability.NONE
-    return Answer(state, tuple(pages))
+        return Answer(PARTIAL if found or more else UNOBTAINABLE, tuple(pages))
+    return Answer(VALUE if found else NONE, tuple(pages))
 
 
 def _judge_clean(page: Decoded, wanted: str) -> Answer:
@@ -75,5 +81,5 @@ def _judge_clean(page: Decoded, wanted: str) -> Answer:
         return NOT_OBTAINABLE if page.resource_type == "OperationOutcome" else NOT_SENT
     for resource in page.resources:
         if resource.fhir_type == wanted:  # type: ignore[attr-defined]
-            return Answer(Availability.VALUE, (page,))
-    return Answer(Availability.NONE, (page,))
+            return Answer(VALUE, (page,))
+    return Answer(NONE, (page,))

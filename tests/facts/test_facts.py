@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cds_service.facts.availability import Availability, combine
-from cds_service.facts.facts import Facts, UnreadElement, facts_from_bundle
+from cds_service.facts.facts import Facts, facts_from_bundle
 from cds_service.facts.groups import CodeGroups
+from cds_service.facts.indexes import UnreadElement
 from cds_service.facts.origins import Batch, Origin
 from cds_service.fhir.structs.decoding import Decoder
 from cds_service.fhir.structs.flavours import full, lean

@@ -5,16 +5,19 @@ What cannot be read is set aside: named with its type, id and the place of the f
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import NoneType
+from typing import Any, Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from cds_service.errors import CdsError
 from cds_service.fhir.limits import Limits, check_limits
-from cds_service.fhir.structs.checking import malformed_date, with_malformed_dates
+from cds_service.fhir.structs.checking import are_plain_dates, malformed_date, with_malformed_dates
 from cds_service.fhir.structs.flavours import Struct, Structs
 
 _NEST = 4  # Bundles within Bundles that are opened
@@ -41,18 +44,35 @@ class SetAside:
         return f"{name}: {self.path}: {self.reason}"
 
 
+class Entry(Protocol):
+    """An entry of a Bundle."""
+
+    fullUrl: str | None
+    resource: Struct | None
+
+
 class Decoded(msgspec.Struct, frozen=True):
     """What one JSON text held: its resources in order, and what the Bundle around them said."""
 
     resources: tuple[Struct, ...] = ()
     set_aside: tuple[SetAside, ...] = ()
-    full_urls: tuple[tuple[str, Struct], ...] = ()
+    entries: Sequence[Entry] = ()
+    """Where the resources stood, if it was in a Bundle; nested ones too."""
     bundle_type: str | None = None
     next_link: str | None = None
     has_outcome: bool = False
     """An OperationOutcome came, alone or as an entry, that tells of more than warnings."""
     resource_type: str | None = None
     """Type of the outermost resource."""
+
+    @property
+    def full_urls(self) -> list[tuple[str, Struct]]:
+        """The full URLs of entries, with what stands there."""
+        return [
+            (entry.fullUrl, entry.resource)
+            for entry in self.entries
+            if entry.fullUrl is not None and entry.resource is not None
+        ]
 
 
 class _Peek(msgspec.Struct):
@@ -76,10 +96,15 @@ class _RawBundle(msgspec.Struct):
     entry: list[_RawEntry] = []
 
 
+class _Entry(msgspec.Struct):
+    fullUrl: str | None
+    resource: Struct | None
+
+
 class _Collector(msgspec.Struct):
     resources: list[Struct] = []
     set_aside: list[SetAside] = []
-    full_urls: list[tuple[str, Struct]] = []
+    entries: list[Any] = []
     has_outcome: bool = False
 
 
@@ -125,17 +150,11 @@ class Decoder:
 
     def flatten(self, resource: Struct, *, flatten: bool = True) -> Decoded:
         """A resource that is decoded already, with the entries of a Bundle taken out of it."""
-        collector = _Collector()
-        kind: str = resource.fhir_type  # type: ignore[attr-defined]
-        if kind == "Bundle" and flatten:
-            _open_bundle(resource, collector, _NEST)
-            bundle: Any = resource
-            bundle_type, next_link = bundle.type, _next_link(bundle.link) if bundle.link else None
-        else:
-            collector.resources.append(resource)
-            collector.has_outcome = kind == "OperationOutcome" and _tells_failure(resource)
-            bundle_type = next_link = None
-        return _finish(collector, kind, bundle_type, next_link)
+        return _checked([_opened(resource, flatten)])[0]
+
+    def flatten_all(self, resources: Iterable[Struct]) -> list[Decoded]:
+        """The same for several at once, which costs less."""
+        return _checked([_opened(resource, True) for resource in resources])
 
     def _one_by_one(self, body: bytes | msgspec.Raw, failure: Exception, flatten: bool) -> Decoded:
         try:
@@ -155,11 +174,45 @@ class Decoder:
             inner = self.collect(entry.resource)
             collector.resources += inner.resources
             collector.set_aside += inner.set_aside
-            collector.full_urls += inner.full_urls
+            collector.entries += inner.entries
             if isinstance(entry.fullUrl, str) and len(inner.resources) == 1:
-                collector.full_urls.append((entry.fullUrl, inner.resources[0]))
+                collector.entries.append(_Entry(entry.fullUrl, inner.resources[0]))
             collector.has_outcome = collector.has_outcome or inner.has_outcome
-        return _finish(collector, "Bundle", _text(bundle.type), _next_link(bundle.link))
+        return _checked([_page(collector, "Bundle", _text(bundle.type), _next_link(bundle.link))])[0]
+
+
+def _opened(resource: Any, flatten: bool) -> Decoded:
+    """What a resource holds, before its dates are looked at."""
+    kind: str = resource.fhir_type
+    if kind != "Bundle" or not flatten:
+        failed = kind == "OperationOutcome" and _tells_failure(resource)
+        return Decoded((resource,), has_outcome=failed, resource_type=kind)
+    next_link = _next_link(resource.link) if resource.link else None
+    entries = resource.entry
+    found = tuple([entry.resource for entry in entries])
+    if all(map(_is_plain, set(map(type, found)))):
+        return Decoded(found, (), entries, resource.type, next_link, False, kind)
+    collector = _Collector()
+    _open_bundle(resource, collector, _NEST)
+    return _page(collector, kind, resource.type, next_link)
+
+
+@functools.cache
+def _is_plain(made: Any) -> bool:
+    """Whether an entry with something of a class is that resource and no more."""
+    return made is not NoneType and made.fhir_type not in ("Bundle", "OperationOutcome")
+
+
+def _page(collector: _Collector, kind: str, bundle_type: str | None, next_link: str | None) -> Decoded:
+    return Decoded(
+        tuple(collector.resources),
+        tuple(collector.set_aside),
+        collector.entries,
+        bundle_type,
+        next_link,
+        collector.has_outcome,
+        kind,
+    )
 
 
 def _open_bundle(bundle: Any, collector: _Collector, depth: int) -> None:
@@ -174,8 +227,7 @@ def _open_bundle(bundle: Any, collector: _Collector, depth: int) -> None:
         if kind == "OperationOutcome" and _tells_failure(resource):
             collector.has_outcome = True
         collector.resources.append(resource)
-        if entry.fullUrl is not None:
-            collector.full_urls.append((entry.fullUrl, resource))
+        collector.entries.append(entry)
 
 
 def _tells_failure(outcome: Any) -> bool:
@@ -187,24 +239,34 @@ def _next_link(links: Iterable[Any]) -> str | None:
     return next((_text(link.url) for link in links if link.relation == "next"), None)
 
 
-def _finish(collector: _Collector, kind: str, bundle_type: str | None, next_link: str | None) -> Decoded:
-    """The result, without resources whose dates are none."""
-    malformed = with_malformed_dates(collector.resources) if collector.resources else ()
-    if malformed:
-        bad = {id(resource) for resource in malformed}
-        for resource in collector.resources:
-            if id(resource) in bad:
-                collector.set_aside.append(_bad_date(resource))
-        collector.resources = [resource for resource in collector.resources if id(resource) not in bad]
-        collector.full_urls = [pair for pair in collector.full_urls if id(pair[1]) not in bad]
-    return Decoded(
-        tuple(collector.resources),
-        tuple(collector.set_aside),
-        tuple(collector.full_urls),
-        bundle_type,
-        next_link,
-        collector.has_outcome,
-        kind,
+def _checked(pages: list[Decoded]) -> list[Decoded]:
+    """The pages without resources whose dates are none."""
+    if are_plain_dates([group for page in pages for group in _by_class(page.resources)]):
+        return pages
+    return [_without_malformed(page) for page in pages]
+
+
+def _by_class(resources: Sequence[Struct]) -> Iterable[Sequence[Struct]]:
+    """The resources in groups of one class."""
+    if not resources:
+        return ()
+    if len(set(map(type, resources))) == 1:
+        return (resources,)
+    groups: dict[type[Struct], list[Struct]] = {}
+    for resource in resources:
+        groups.setdefault(resource.__class__, []).append(resource)
+    return groups.values()
+
+
+def _without_malformed(page: Decoded) -> Decoded:
+    bad = {id(resource): resource for resource in with_malformed_dates(page.resources)}
+    if not bad:
+        return page
+    return replace(
+        page,
+        resources=tuple([resource for resource in page.resources if id(resource) not in bad]),
+        set_aside=(*page.set_aside, *map(_bad_date, bad.values())),
+        entries=[entry for entry in page.entries if id(entry.resource) not in bad],
     )
 
 

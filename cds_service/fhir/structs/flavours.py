@@ -60,8 +60,7 @@ PRIMITIVE_TYPES: Final[Mapping[str, Any]] = {
 _FLOOR: Final[Mapping[str, frozenset[str]]] = {
     "Bundle": frozenset({"type", "link", "entry", "timestamp"}),
     "Bundle.Link": frozenset({"relation", "url"}),
-    "Bundle.Entry": frozenset({"fullUrl", "resource", "search"}),
-    "Bundle.Entry.Search": frozenset({"mode"}),
+    "Bundle.Entry": frozenset({"fullUrl", "resource"}),
     "CodeableConcept": frozenset({"coding", "text"}),
     "Coding": frozenset({"system", "code", "version", "display"}),
     "Meta": frozenset({"versionId", "lastUpdated"}),
@@ -79,19 +78,23 @@ _WITH_STATUS: Final = frozenset(
     {"ServiceRequest", "MedicationRequest", "DeviceRequest", "NutritionOrder", "VisionPrescription", "Appointment"}
 )
 _DECIMAL_DIGITS: Final = 28
+_LEAST_DIGIT: Final = -10 * _DECIMAL_DIGITS
 
 
 def _check_decimals(*attributes: str) -> Any:
     """A `__post_init__` that refuses decimals which no clinical quantity has and which arithmetic would choke on."""
 
     def refuse(value: Decimal) -> bool:
-        return not value.is_finite() or value.adjusted() > _DECIMAL_DIGITS or value.adjusted() < -10 * _DECIMAL_DIGITS
+        return not value.is_finite() or value.adjusted() > _DECIMAL_DIGITS or value.adjusted() < _LEAST_DIGIT
 
     if attributes == ("value",):
 
         def check_value(self: Any) -> None:
+            # The same, written out: there is one for each quantity of a request.
             value = self.value
-            if value is not None and (value.__class__ is not Decimal or refuse(value)):
+            if value is not None and not (
+                value.__class__ is Decimal and value.is_finite() and _LEAST_DIGIT <= value.adjusted() <= _DECIMAL_DIGITS
+            ):
                 raise ValueError("Expected a decimal of at most 28 digits")
 
         return check_value
