@@ -44,6 +44,9 @@ class Database(Protocol):
 
     kind: str
 
+    def folder(self, name: str) -> Path | None:
+        """A folder (perhaps not made yet) for files that all processes of this database share; None: there is none."""
+
     def run(self, work: Callable[[Session], Result]) -> Result:
         """Do `work` in one transaction: all of it is kept, or a MemoryUnavailable says that nothing is."""
 
@@ -77,6 +80,10 @@ class SqliteDatabase:
         self._path, self._durable = path, durable
         self._connection: sqlite3.Connection | None = None
         self._lock = threading.Lock()
+
+    def folder(self, name: str) -> Path | None:
+        """A folder beside the file."""
+        return self._path.with_name(f"{self._path.name}-{name}")
 
     def run(self, work: Callable[[Session], Result]) -> Result:
         """Do `work` in one transaction."""

@@ -11,18 +11,21 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import islice
 from typing import Any
 
-from cds_service.hooks.cards import Response
+import msgspec
+
+from cds_service.hooks.cards import Card, Response
 from cds_service.hooks.rendering import encode_json
 from cds_service.memory.database import Database, MemoryUnavailable, Session
 
 _log = logging.getLogger(__name__)
 
 _BATCH = 500
-_GATHER_SECONDS = 0.05  # how long a batch fills before it is written
+_GATHER_SECONDS = 0.2  # how long a batch fills before it is written
 _RETRY_SECONDS = 1.0
 _PURGE_SECONDS = 3600.0
 _KEPT_OF_EVIDENCE = ("fact", "value")
@@ -34,8 +37,7 @@ _INSERT_CARD = """INSERT INTO cards (uuid, decision, service, plan, action, indi
     VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (uuid) DO NOTHING"""
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(msgspec.Struct, frozen=True):
     """What is kept of one decision."""
 
     call_id: str
@@ -46,6 +48,9 @@ class Kept:
     plans: tuple[str, ...]
     response: Response
     patient: str
+
+
+Row = tuple[str | None, ...]
 
 
 class DecisionStore:
@@ -65,7 +70,7 @@ class DecisionStore:
         self._database, self._records_member = database, records_member
         self._identifiers, self._keep_days = identifiers, keep_days
         self._capacity, self._patience, self._count = capacity, patience, count
-        self._queue: deque[Kept] = deque()
+        self._queue: deque[tuple[Row, tuple[Row, ...]]] = deque()  # of a decision, and of its cards
         self._filled, self._room = threading.Event(), threading.Event()
         self._stopping = threading.Event()
         self._writer: threading.Thread | None = None
@@ -78,7 +83,7 @@ class DecisionStore:
             self._count("lost", 1)
             _log.error("decision not kept: the queue is full", extra={"id": kept.call_id})
             return
-        self._queue.append(kept)
+        self._queue.append(self._rows(kept))  # text alone waits: the answer and what it came from are let go of
         if not self._filled.is_set():
             self._filled.set()
         if self._writer is None:
@@ -119,10 +124,10 @@ class DecisionStore:
                     self._stopping.wait(_RETRY_SECONDS)
 
     def _write_batch(self) -> bool:
-        batch = [self._queue[i] for i in range(min(_BATCH, len(self._queue)))]
+        batch = list(islice(self._queue, _BATCH))
         try:
-            decisions = [self._decision_row(kept) for kept in batch]
-            cards = [row for kept in batch for row in _card_rows(kept)]
+            decisions = [decision for decision, _ in batch]
+            cards = [card for _, cards in batch for card in cards]
             self._database.run(lambda session: self._insert(session, decisions, cards))
         except MemoryUnavailable as error:
             _log.warning("decisions wait for the database: %s", error.what)
@@ -133,7 +138,7 @@ class DecisionStore:
         self._count("kept", len(batch))
         return True
 
-    def _insert(self, session: Session, decisions: Iterable[tuple[Any, ...]], cards: Iterable[tuple[Any, ...]]) -> None:
+    def _insert(self, session: Session, decisions: Iterable[Row], cards: Iterable[Row]) -> None:
         session.execute_many(_INSERT_DECISION, decisions)
         session.execute_many(_INSERT_CARD, cards)
         if self._keep_days and time.monotonic() - self._purged > _PURGE_SECONDS:
@@ -142,38 +147,42 @@ class DecisionStore:
             session.execute("DELETE FROM decisions WHERE at < ?", (before,))
             self._purged = time.monotonic()
 
-    def _decision_row(self, kept: Kept) -> tuple[Any, ...]:
+    def _rows(self, kept: Kept) -> tuple[Row, tuple[Row, ...]]:
         records = kept.response.extension.get(self._records_member, ())
         told = records if self._identifiers else [without_identifiers(record) for record in records]
-        return (
+        at = kept.at.isoformat()
+        decision = (
             kept.call_id,
-            kept.at.isoformat(),
+            at,
             kept.service,
             kept.hook,
             kept.client,
-            encode_json(kept.plans).decode(),
+            _names(kept.plans),
             encode_json(told).decode(),
             kept.patient if self._identifiers else None,
         )
+        return decision, tuple([_card_row(kept, card, at) for card in kept.response.cards])
+
+
+@lru_cache(maxsize=1024)
+def _names(plans: tuple[str, ...]) -> str:
+    return encode_json(plans).decode()
 
 
 def without_identifiers(record: Mapping[str, Any]) -> dict[str, Any]:
     """A decision record without what leads to the patient: no references, of the evidence only fact and value."""
     told = {name: value for name, value in record.items() if name not in _IDENTIFYING}
-    if "levels" in told:
-        told["levels"] = [
-            without_identifiers(level) if isinstance(level, Mapping) else level for level in told["levels"]
-        ]
+    levels = told.get("levels")
+    if levels is not None:
+        told["levels"] = [without_identifiers(level) if isinstance(level, Mapping) else level for level in levels]
     evidence = record.get("evidence")
     if evidence:
         told["evidence"] = [{name: each[name] for name in _KEPT_OF_EVIDENCE if name in each} for each in evidence]
     return told
 
 
-def _card_rows(kept: Kept) -> Iterable[tuple[str, ...]]:
-    at = kept.at.isoformat()
-    for card in kept.response.cards:
-        origin = card.origin
-        plan = origin.plan if origin else (kept.plans[0] if kept.plans else "")
-        action = origin.action if origin else (card.source.topic.code if card.source.topic else "")
-        yield (card.uuid, kept.call_id, kept.service, plan, action, card.indicator, at)
+def _card_row(kept: Kept, card: Card, at: str) -> Row:
+    origin = card.origin
+    plan = origin.plan if origin else (kept.plans[0] if kept.plans else "")
+    action = origin.action if origin else (card.source.topic.code if card.source.topic else "")
+    return (card.uuid, kept.call_id, kept.service, plan, action, card.indicator, at)

@@ -28,6 +28,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX forms_expires ON forms (expires)",
         "CREATE TABLE form_answers (id TEXT PRIMARY KEY, expires BIGINT NOT NULL, sealed TEXT NOT NULL)",
     ),
+    ("DELETE FROM forms",),  # beside SQLite, calls lie in files: nobody would remove those in the table
 )
 
 

@@ -26,6 +26,9 @@ class PostgresDatabase:
         self._connection: psycopg.Connection[Any] | None = None
         self._lock = threading.Lock()
 
+    def folder(self, _name: str) -> None:
+        """None: the processes may be on several machines."""
+
     def run(self, work: Callable[[Session], Result]) -> Result:
         """Do `work` in one transaction; once more, when the connection turns out to be gone."""
         if not self._lock.acquire(timeout=_WAIT_SECONDS):

@@ -65,7 +65,7 @@ class Form:
     """The form of one link."""
 
     def __init__(self, bench: Bench, handle: Handle, store: FormStore) -> None:
-        kept = store.get(handle.call_id)
+        kept = store.get(handle.call_id, handle.expires)
         if kept is None:
             raise FormClosed("The call behind this link is gone.", remedy="Call up the advice again.")
         self.bench, self.handle, self.kept = bench, handle, kept

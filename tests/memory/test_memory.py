@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+import msgspec
 import pytest
 
 from cds_service.hooks.cards import Card, CardOrigin, Response, Source
@@ -150,10 +151,10 @@ def test_many_decisions_arrive(another: Another) -> None:
 def test_old_decisions_are_deleted(another: Another) -> None:
     first = DecisionStore(another(), records_member="m.decisions")
     first.keep(kept())
-    first.keep(replace(kept(2), at=datetime.now(UTC)))
+    first.keep(msgspec.structs.replace(kept(2), at=datetime.now(UTC)))
     first.flush()
     second = DecisionStore(another(), records_member="m.decisions", keep_days=30)
-    second.keep(replace(kept(3), at=datetime.now(UTC)))
+    second.keep(msgspec.structs.replace(kept(3), at=datetime.now(UTC)))
     second.flush()
     assert [row[0] for row in rows(another, "decisions")] == ["call-2", "call-3"]
 

@@ -1,0 +1,131 @@
+"""Where the calls behind forms lie until they expire: in files beside an SQLite database, else in a table.
+
+Thousands of calls are kept for each one whose form is opened, and a call may be half a megabyte. To encrypt it and to
+append it to a file at once costs next to nothing; compressing it, or having a database take it in, costs more than
+deciding it, and so does holding on to it for a while: the next call then needs memory that is new.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+import struct
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, Protocol
+
+from cds_service.memory.database import Database
+from cds_service.memory.form_table import CallTable
+from cds_service.memory.sealing import Seal
+
+_log = logging.getLogger(__name__)
+
+_MINUTE: Final = 60
+_HEAD: Final = struct.Struct(">16sQQ")  # of a call in a file: id, expiry, length of what is sealed
+_ROOM: Final = 512 * 1024 * 1024  # bytes of the disk that are left for everything else
+
+
+class CallPlace(Protocol):
+    """Takes calls and gives them back, to all processes that share the database."""
+
+    def keep(self, call_id: str, expires: int, told: bytes) -> None:
+        """Keep what is told of a call until that second; where that is not possible, the log says so."""
+
+    def read(self, call_id: str, expires: int) -> bytes | None:
+        """What is kept of a call; None where it is not, or no longer, kept."""
+
+    def flush(self) -> None:
+        """Write what waits, and end."""
+
+
+def place_beside(database: Database, seal: Seal, clock: Callable[[], float] = time.time) -> CallPlace:
+    """The place for the calls of a site that has this database."""
+    folder = database.folder("forms")
+    return CallTable(database, seal, clock) if folder is None else CallFiles(folder, seal, clock)
+
+
+class CallFiles:
+    """One file for each process and each minute in which calls expire; afterwards it is removed as a whole."""
+
+    def __init__(self, folder: Path, seal: Seal, clock: Callable[[], float]) -> None:
+        self._folder, self._seal, self._clock = folder, seal, clock
+        self._file: int | None = None
+        self._minute = 0
+        self._lock = threading.Lock()
+
+    def keep(self, call_id: str, expires: int, told: bytes) -> None:
+        """Append the call to the file of its minute."""
+        ident = _bytes_of(call_id)
+        nonce, sealed = self._seal.closed(told, _HEAD.pack(ident, expires, 0)[:-8])
+        head = _HEAD.pack(ident, expires, len(nonce) + len(sealed))
+        with self._lock:
+            try:
+                self._append(expires // _MINUTE, (head, nonce, sealed))
+            except OSError as error:
+                self._close()  # what is written next must not follow half a call
+                _log.warning("a call was not kept for its form: %s", error.strerror, extra={"id": call_id})
+
+    def read(self, call_id: str, expires: int) -> bytes | None:
+        """Look through the files of the minute, whichever process wrote them."""
+        if expires < self._clock():
+            return None
+        head = _HEAD.pack(_bytes_of(call_id), expires, 0)[:-8]
+        for file in self._folder.glob(f"{expires // _MINUTE}-*"):
+            with suppress(FileNotFoundError):  # it ended just now
+                sealed = _found(file, head)
+                if sealed is not None:
+                    return self._seal.opened(sealed, head)
+        return None
+
+    def flush(self) -> None:
+        """Let go of the file; all of it is written."""
+        with self._lock:
+            self._close()
+
+    def _append(self, minute: int, pieces: tuple[bytes, ...]) -> None:
+        if self._file is None or minute != self._minute:
+            self._close()
+            self._file, self._minute = self._new_file(minute), minute
+        if os.writev(self._file, pieces) < sum(map(len, pieces)):
+            raise OSError(0, "the disk is full")
+
+    def _close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _new_file(self, minute: int) -> int:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._purge()
+        if shutil.disk_usage(self._folder).free < _ROOM:
+            raise OSError(0, "the disk is nearly full")
+        name = f"{minute}-{secrets.token_hex(8)}"
+        return os.open(self._folder / name, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
+
+    def _purge(self) -> None:
+        ended = self._clock() // _MINUTE
+        for file in self._folder.iterdir():
+            minute = file.name.partition("-")[0]
+            if minute.isdecimal() and int(minute) < ended:
+                file.unlink(missing_ok=True)
+
+
+def _bytes_of(call_id: str) -> bytes:
+    return bytes.fromhex(call_id.replace("-", ""))
+
+
+def _found(file: Path, head: bytes) -> bytes | None:
+    """The sealed call that begins with this head; half a call at the end is one that is being written."""
+    with file.open("rb") as stream:
+        while len(start := stream.read(_HEAD.size)) == _HEAD.size:
+            length = _HEAD.unpack(start)[2]
+            if start.startswith(head):
+                sealed = stream.read(length)
+                return sealed if len(sealed) == length else None
+            stream.seek(length, os.SEEK_CUR)
+    return None

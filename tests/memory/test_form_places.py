@@ -1,0 +1,116 @@
+"""Calls behind forms, beside SQLite and in PostgreSQL: found by every process, whole, sealed, and gone in time."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cds_service.memory.database import Database, SqliteDatabase
+from cds_service.memory.form_places import CallFiles, place_beside
+from cds_service.memory.forms import FormStore, KeptCall
+from cds_service.memory.sealing import Seal
+
+Another = Callable[[], Database]
+
+SEAL = Seal(b"k" * 32)
+
+
+def ids(number: int) -> list[str]:
+    return [str(uuid.uuid5(uuid.NAMESPACE_URL, str(each))) for each in range(number)]
+
+
+def test_another_process_finds_each_call_whole(another: Another) -> None:
+    first, second, reader = (place_beside(another(), SEAL, lambda: 1000.0) for _ in range(3))
+    named = ids(300)
+    bodies = {ident: os.urandom(number * 37 % 5000) for number, ident in enumerate(named)}
+    for place, some in ((first, named[:170]), (second, named[170:])):
+        for number, ident in enumerate(some):
+            place.keep(ident, 1300 + number % 90, bodies[ident])
+        place.flush()
+    for number, ident in [*enumerate(named[:170]), *enumerate(named[170:])][::7]:
+        assert reader.read(ident, 1300 + number % 90) == bodies[ident]
+        assert reader.read(ident, 1299 + number % 90) is None
+    assert reader.read(str(uuid.uuid4()), 1300) is None
+
+
+def test_a_call_with_another_secret_is_not_found(another: Another) -> None:
+    (ident,) = ids(1)
+    place = place_beside(another(), SEAL, lambda: 1000.0)
+    place.keep(ident, 1300, b"told")
+    place.flush()
+    assert place_beside(another(), Seal(b"o" * 32), lambda: 1000.0).read(ident, 1300) is None
+
+
+def test_a_call_ends(another: Another) -> None:
+    now = [1000.0]
+    first, last = ids(2)
+    place = place_beside(another(), SEAL, lambda: now[0])
+    place.keep(first, 1030, b"told")
+    place.flush()
+    now[0] = 1031.0
+    assert place.read(first, 1030) is None
+    now[0] = 1300.0
+    place.keep(last, 1400, b"told")
+    place.flush()
+    now[0] = 1000.0  # as if nothing had ended: what is removed stays removed
+    assert place.read(first, 1030) is None
+    assert place.read(last, 1400) == b"told"
+
+
+def test_what_follows_half_a_call_is_found(tmp_path: Path) -> None:
+    first, last = ids(2)
+    folder = tmp_path / "calls"
+    place = CallFiles(folder, SEAL, lambda: 1000.0)
+    place.keep(first, 1300, b"a" * 1000)
+    place.flush()
+    (file,) = folder.iterdir()
+    file.write_bytes(file.read_bytes()[:-1])
+    place.keep(last, 1300, b"told")
+    assert place.read(first, 1300) is None
+    assert place.read(last, 1300) == b"told"
+    place.flush()
+
+
+def test_a_changed_call_is_not_found(tmp_path: Path) -> None:
+    (ident,) = ids(1)
+    place = CallFiles(tmp_path, SEAL, lambda: 1000.0)
+    place.keep(ident, 1300, b"a" * 1000)
+    (file,) = tmp_path.iterdir()
+    told = bytearray(file.read_bytes())
+    told[-1] ^= 1
+    file.write_bytes(bytes(told))
+    assert place.read(ident, 1300) is None
+    place.flush()
+
+
+def test_only_the_account_of_the_service_may_read(tmp_path: Path) -> None:
+    (ident,) = ids(1)
+    place = place_beside(SqliteDatabase(tmp_path / "memory.sqlite", durable=False), SEAL, lambda: 1000.0)
+    place.keep(ident, 1300, b"told")
+    folder = tmp_path / "memory.sqlite-forms"
+    (file,) = folder.iterdir()
+    assert (folder.stat().st_mode & 0o777, file.stat().st_mode & 0o777) == (0o700, 0o600)
+    place.flush()
+
+
+def test_where_nothing_can_be_written_the_calls_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "memory.sqlite-forms").write_text("in the way")
+    database = SqliteDatabase(tmp_path / "memory.sqlite", durable=False)
+    store = FormStore(database, b"k" * 32, clock=lambda: 1000.0)
+    store.keep(ids(1)[0], KeptCall("service", "2025-06-15T09:00:00+00:00", "any", b"{}"), 1300)
+    store.flush()
+    assert "not kept" in caplog.text
+
+
+def test_a_store_goes_on_after_it_was_flushed(another: Another) -> None:
+    first, last = ids(2)
+    store = FormStore(another(), b"k" * 32, clock=lambda: 1000.0)
+    for ident in (first, last):
+        store.keep(ident, KeptCall("service", "2025-06-15T09:00:00+00:00", "any", b"{}"), 1300)
+        store.flush()
+    assert store.get(first, 1300) == store.get(last, 1300)
+    assert store.get(first, 1300) is not None
