@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import weakref
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -52,6 +51,7 @@ _COMBINE: dict[str, Callable[[Any, Any], Any]] = {
     "Implies": logic.implication,
 }
 
+Met = dict[DefinitionEntry, int]  # unknown facts, with how often each is met
 Ask = Callable[[Typed, object], Any]
 Bindings = tuple[tuple[Local, Typed], ...]
 
@@ -63,22 +63,22 @@ class Needs:
         self._reach = reach
         self._value_of = value_of
         self._ask = ask
-        self._done: dict[int, Counter[DefinitionEntry]] = {}
+        self._done: dict[int, Met] = {}
 
-    def of_definition(self, entry: DefinitionEntry) -> Counter[DefinitionEntry]:
+    def of_definition(self, entry: DefinitionEntry) -> Met:
         """The unknown facts behind a definition, with how often each is met."""
         key = entry.slot
         if key not in self._done:
-            self._done[key] = Counter()
+            self._done[key] = {}
             self._done[key] = self._find(entry)
         return self._done[key]
 
-    def _find(self, entry: DefinitionEntry) -> Counter[DefinitionEntry]:
+    def _find(self, entry: DefinitionEntry) -> Met:
         if self._known(lambda: self._value_of(entry)):
-            return Counter()
+            return {}
         if FACT in entry.tags:
-            return Counter({entry: 1})
-        return self._in(entry.body, ()) if entry.body is not None else Counter()
+            return {entry: 1}
+        return self._in(entry.body, ()) if entry.body is not None else {}
 
     def _known(self, value: Callable[[], Any]) -> bool:
         """Whether something has a value; what fails needs to be mended, not answered."""
@@ -101,17 +101,17 @@ class Needs:
         # The tree lives as long as the program, so its nodes tell the parts apart.
         return self._ask(closed, (id(node), tuple(id(value) for _, value in bound) if closed is not node else ()))
 
-    def _in(self, node: Typed, bound: Bindings) -> Counter[DefinitionEntry]:
+    def _in(self, node: Typed, bound: Bindings) -> Met:
         """The unknown facts that keep this part, which is null, from having a value."""
         if isinstance(node, DefinitionValue):
             return self.of_definition(node.definition)
         if isinstance(node, Constant | Local):
-            return Counter()
+            return {}
         if isinstance(node, Conditional):
             return self._in_branches(node, bound)
         if isinstance(node, Bound):
             inner = (*bound, (node.local, node.value))
-            return self._unknown(node.value, bound) + self._unknown(node.body, inner)
+            return _add(dict(self._unknown(node.value, bound)), self._unknown(node.body, inner))
         if isinstance(node, Invoke):
             return self._in_call(node, bound)
         if isinstance(node, Logical | FirstKnown) or (isinstance(node, Apply) and node.signature.operator == "Not"):
@@ -119,32 +119,32 @@ class Needs:
         found = self._sum(children(node), bound)
         return found if found else self._deep(node)
 
-    def _sum(self, parts: Iterable[Typed], bound: Bindings) -> Counter[DefinitionEntry]:
-        found: Counter[DefinitionEntry] = Counter()
+    def _sum(self, parts: Iterable[Typed], bound: Bindings) -> Met:
+        found: Met = {}
         for part in parts:
-            found.update(self._unknown(part, bound))
+            _add(found, self._unknown(part, bound))
         return found
 
-    def _unknown(self, node: Typed, bound: Bindings) -> Counter[DefinitionEntry]:
+    def _unknown(self, node: Typed, bound: Bindings) -> Met:
         """The facts behind this part if it is null; nothing if it has a value."""
         if isinstance(node, ListValue | TupleValue | IntervalValue):
             return self._sum(children(node), bound)  # known as a whole, its members may not be
         free = _free(node) - {local.name for local, _ in bound}
         if free:
-            return Counter()
+            return {}
         if self._known(lambda: self._value(node, bound)):
-            return Counter()
+            return {}
         return self._in(node, bound)
 
-    def _in_branches(self, node: Conditional, bound: Bindings) -> Counter[DefinitionEntry]:
-        found: Counter[DefinitionEntry] = Counter()
+    def _in_branches(self, node: Conditional, bound: Bindings) -> Met:
+        found: Met = {}
         for test, value in node.branches:
             asked = self._guarded(test, bound)
             if asked is None:
-                found.update(self._unknown(test, bound))
+                _add(found, self._unknown(test, bound))
             if asked is True:
-                return found + self._unknown(value, bound)
-        return found + self._unknown(node.otherwise, bound)
+                return _add(found, self._unknown(value, bound))
+        return _add(found, self._unknown(node.otherwise, bound))
 
     def _guarded(self, node: Typed, bound: Bindings) -> Any:
         try:
@@ -152,26 +152,33 @@ class Needs:
         except EvaluationError:
             return False
 
-    def _in_call(self, node: Invoke, bound: Bindings) -> Counter[DefinitionEntry]:
+    def _in_call(self, node: Invoke, bound: Bindings) -> Met:
         function: FunctionEntry = node.function
         found = self._sum(node.arguments, bound)
         operands = tuple(local for local in function.locals if isinstance(local, Local))
         inner = (*bound, *zip(operands, node.arguments, strict=True))
         if function.body is not None:
-            found.update(self._unknown(function.body, inner))
+            _add(found, self._unknown(function.body, inner))
         return found
 
-    def _deep(self, node: Typed) -> Counter[DefinitionEntry]:
+    def _deep(self, node: Typed) -> Met:
         """All unknown facts that are named anywhere below: where the way is not a matter of logic."""
-        found: Counter[DefinitionEntry] = Counter()
+        found: Met = {}
         for below in walk(node):
             if isinstance(below, DefinitionValue):
-                found.update(self.of_definition(below.definition))
+                _add(found, self.of_definition(below.definition))
             elif isinstance(below, Invoke) and below.function.body is not None:
                 for entry in self._reach.reached((below.function,)):
                     if isinstance(entry, DefinitionEntry) and FACT in entry.tags:
-                        found.update(self.of_definition(entry))
+                        _add(found, self.of_definition(entry))
         return found
+
+
+def _add(found: Met, more: Met) -> Met:
+    """`found`, with what is met in `more` too."""
+    for entry, count in more.items():
+        found[entry] = found.get(entry, 0) + count
+    return found
 
 
 _FREE: weakref.WeakKeyDictionary[Typed, frozenset[str]] = weakref.WeakKeyDictionary()
@@ -215,9 +222,7 @@ def _closed(node: Typed, bound: Bindings) -> Typed:
     return node
 
 
-def pruned(
-    found: Counter[DefinitionEntry], result_if: Callable[[Mapping[DefinitionEntry, Any]], Any]
-) -> list[DefinitionEntry]:
+def pruned(found: Met, result_if: Callable[[Mapping[DefinitionEntry, Any]], Any]) -> list[DefinitionEntry]:
     """The facts that have to be known: where some are met more than once, one may go without another."""
     facts = list(found)
     repeated = any(count > 1 for count in found.values())
