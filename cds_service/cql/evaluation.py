@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, Final
 
 from cds_service.cql.blanks import Blanks
 from cds_service.cql.compile import CompiledLibraries, Handle, Table
@@ -20,7 +20,7 @@ from cds_service.cql.explain.evidence import (
 )
 from cds_service.cql.explain.needs import Need, Needs, pruned
 from cds_service.cql.runtime.outputs import as_parameter, plain
-from cds_service.cql.runtime.run import UNSET, Failed, Run
+from cds_service.cql.runtime.run import UNSET, Failed, Run, Unset
 from cds_service.cql.runtime.tracing import TracedRun, frames_below
 from cds_service.cql.static_types import Named, Typed
 from cds_service.errors import EvaluationError
@@ -35,23 +35,30 @@ _UTC = nullcontext()
 _MISHAPS = (EvaluationError, ArithmeticError, RecursionError, TypeError, AttributeError, ValueError)
 
 
-def _all_hold(handles: tuple[Handle, ...], memory: list[Any], run: Run) -> bool | None:
+UNSETTLED: Final = Unset()  # a condition that failed, or that is neither true nor false nor null
+
+
+def _all_hold(handles: tuple[Handle, ...], memory: list[Any], run: Run) -> Any:
     """Whether all definitions are true; one that is known to be false saves asking the others."""
     for handle in handles:
         if memory[handle.slot] is False:
             return False
-    result: bool | None = True
+    result: Any = True
     for handle in handles:
         value = memory[handle.slot]
         if value is UNSET or value.__class__ is Failed:
             try:
                 value = handle.function(run)
             except _MISHAPS:
-                result = None
+                result = UNSETTLED
                 continue
+        if value is True:
+            continue
         if value is False:
             return False
-        if value is not True:
+        if value is not None:
+            result = UNSETTLED
+        elif result is True:
             result = None
     return result
 
@@ -117,12 +124,12 @@ class Evaluation:
         value = self.run.memory[handle.slot]
         return self._ask(handle) if value is UNSET or value.__class__ is Failed else value
 
-    def settled(self, table: Table) -> list[bool | None]:
-        """For each list of conditions whether all hold, where that can be said at once; None needs a closer look."""
+    def settled(self, table: Table) -> list[Any]:
+        """For each list of conditions whether all hold: true, false, null, or UNSETTLED, which needs a closer look."""
         run = self.run
         memory = run.memory
         with self._at_offset():
-            return [None if h is None else _all_hold(h, memory, run) for h in self.compiled.handles(table)]
+            return [UNSETTLED if h is None else _all_hold(h, memory, run) for h in self.compiled.handles(table)]
 
     def _ask(self, handle: Handle) -> Any:
         if self._offset is None:

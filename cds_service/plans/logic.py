@@ -37,7 +37,7 @@ class Evaluating(Protocol):
     """A run of compiled CQL over one patient (`cql.evaluation.Evaluation`)."""
 
     def value(self, library: str, define: str) -> Any: ...
-    def settled(self, table: Table) -> Sequence[bool | None]: ...
+    def settled(self, table: Table) -> Sequence[Any]: ...
     def raw(self, library: str, define: str) -> Any: ...
     def needs(self, library: str, define: str) -> Sequence[Need]: ...
     def evidence(self, library: str, define: str) -> Any: ...
@@ -144,9 +144,9 @@ class Logic(msgspec.Struct):
             return all_of([outcome for _, outcome in found])
         return all_of([self._asking(expression, outcome) for expression, outcome in found])
 
-    def settled(self, table: Table) -> Sequence[bool | None]:
-        """For each list of conditions whether all hold, where that can be said at once; None: ask `all`."""
-        return (None,) * len(table) if self.unreadable and self.reads else self.run.settled(table)
+    def settled(self, table: Table) -> Sequence[Any]:
+        """For each list of conditions whether all hold: true, false, null; anything else: ask `all`."""
+        return (...,) * len(table) if self.unreadable and self.reads else self.run.settled(table)
 
     def _asking(self, expression: Expression, outcome: Outcome) -> Outcome:
         return cannot_tell(self.needs(expression)) if outcome is UNTOLD else outcome

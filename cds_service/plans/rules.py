@@ -16,7 +16,7 @@ from cds_service.plans.logic import Logic, Table, table_of
 from cds_service.plans.procedures import Procedures
 from cds_service.plans.scenarios import define_named
 from cds_service.plans.translations import Translations, in_language, translations_of
-from cds_service.proposals.outcomes import APPLIES, DOES_NOT_APPLY, Outcome, State
+from cds_service.proposals.outcomes import APPLIES, DOES_NOT_APPLY, UNTOLD, Outcome, State
 from cds_service.proposals.sources import Citation, citations_of
 
 
@@ -261,14 +261,19 @@ def firing(rules: Iterable[Rule], procedure: str | None) -> Firing:
 def find_all(asked: Firing, logic: Logic) -> list[Finding]:
     """What each of the rules comes to for the patient of `logic`."""
     return [
-        silent if holds is False else find(rule, logic, silent)
+        silent if holds is False else find(rule, logic, silent, holds)
         for rule, silent, holds in zip(asked.rules, asked.silent, logic.settled(asked.table), strict=True)
     ]
 
 
-def find(rule: Rule, logic: Logic, silent: Finding) -> Finding:
-    """What a rule comes to; `silent` if it does not apply."""
-    outcome = logic.all(rule.conditions, asks=rule.unknown == "ask")
+def find(rule: Rule, logic: Logic, silent: Finding, holds: Any = ...) -> Finding:
+    """What a rule comes to; `silent` if it does not apply. `holds`: what is known of that."""
+    if holds is True:
+        outcome = APPLIES
+    elif holds is None and rule.unknown != "ask":
+        outcome = UNTOLD
+    else:
+        outcome = logic.all(rule.conditions, asks=rule.unknown == "ask")
     if outcome is DOES_NOT_APPLY:
         return silent
     statement = _statement(rule, logic) if outcome.state is State.APPLIES else rule.statement

@@ -19,7 +19,7 @@ from cds_service.plans.extensions import listed
 from cds_service.plans.facts_catalogue import Fact, FactCatalogue
 from cds_service.plans.logic import Logic, Table, table_of
 from cds_service.plans.translations import Translations, in_language, translations_of
-from cds_service.proposals.outcomes import APPLIES, DOES_NOT_APPLY, Outcome, State
+from cds_service.proposals.outcomes import APPLIES, DOES_NOT_APPLY, UNTOLD, Outcome, State
 from cds_service.proposals.ratings import RatingRow
 from cds_service.proposals.sources import Citation, citations_of
 
@@ -176,6 +176,9 @@ def _alternative(action: Action) -> Alternative:
     )
 
 
+_SETTLED: Mapping[Any, Outcome] = {True: APPLIES, False: DOES_NOT_APPLY, None: UNTOLD}
+
+
 def select(group: ScenarioGroup, logic: Logic, facts: FactCatalogue) -> Selection:
     """Which alternative of `group` holds for the patient of `logic`."""
     for precondition in group.preconditions:
@@ -183,7 +186,7 @@ def select(group: ScenarioGroup, logic: Logic, facts: FactCatalogue) -> Selectio
             nearest = _by_id(group, precondition.nearest)
             return Selection(group, {}, excluded=precondition, nearest=nearest)
     outcomes = {
-        a.id: DOES_NOT_APPLY if holds is False else APPLIES if holds else logic.all(a.criteria, asks=False)
+        a.id: _SETTLED[holds] if holds in _SETTLED else logic.all(a.criteria, asks=False)
         for a, holds in zip(group.alternatives, logic.settled(group.table), strict=True)
     }
     best = next((number for number, a in enumerate(group.alternatives) if outcomes[a.id].truth is True), None)

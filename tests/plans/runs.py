@@ -37,8 +37,8 @@ class TableRun:
             raise found
         return found(self) if callable(found) else found
 
-    def settled(self, table: Table) -> list[bool | None]:
-        return [None] * len(table)
+    def settled(self, table: Table) -> list[Any]:
+        return [...] * len(table)
 
     def raw(self, library: str, define: str) -> Any:
         return self.value(library, define)

@@ -130,10 +130,19 @@ class Noted:
                 return self._base.below(slot)
             return self._looked(slot)
         found = run.resources(frame.notes) if frame.notes else {}
+        is_own = bool(found)
         for used in frame.used:
-            below = self.below(used)
-            if below:
+            below = self._below.get(used)
+            if below is None:
+                below = self.below(used)
+            if not below or below is found:
+                continue
+            if not found:
+                found = below  # what others have found is looked at only
+            elif is_own:
                 found.update(below)
+            else:
+                found, is_own = found | below, True
         return found
 
     def _looked(self, slot: int) -> Noticed:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from functools import lru_cache
 from types import NoneType
 from typing import Any
@@ -15,6 +16,9 @@ from typing import Any
 import msgspec
 
 from cds_service.cql.runtime.run import Run
+from cds_service.values.codes import Code, Concept
+from cds_service.values.quantity import Quantity
+from cds_service.values.temporals import Date, DateTime
 from cds_service.values.tuples import Tuple
 
 Key = tuple[int, str | None]  # the identity of a resource, and the element that was looked at
@@ -46,7 +50,8 @@ class _Origin(msgspec.Struct):
     found: Noticed = {}
 
 
-PLAIN = frozenset({NoneType, bool, int, str, list})  # what tuples mostly hold
+# What tuples and lists mostly hold; lists in tuples are not looked into.
+PLAIN = frozenset({NoneType, bool, int, str, list, Decimal, Quantity, Code, Concept, Date, DateTime})
 
 
 @lru_cache(maxsize=512)
