@@ -222,8 +222,11 @@ class Blanks:
                     read.add(entry.slot, [group for (at, _), group in found.groups.items() if at == element])
                 else:
                     read.plain.append(entry.slot)
+        for type_name, path, name in sorted(functions.module.searches, key=str):
+            members = functions.module.namespace[name]
+            groups.setdefault((type_name, path, id(members)), members)  # to be found in the same pass
         self.sites = Sites(groups)
-        self._by_bit = [tuple(by_site[site]) for site in self.sites.order]
+        self._by_bit = [tuple(by_site.get(site, ())) for site in self.sites.order]
         self._by_parameter = {slot: tuple(slots) for slot, slots in by_parameter.items()}
         self._reads = tuple(
             (tuple(slot for slot, own in self._holding.items() if own == name), tuple(found.values()))

@@ -205,11 +205,13 @@ def emit_membership(node: Membership, writer: Writer) -> Py:
 def emit_retrieve(node: RetrieveValue, writer: Writer) -> Py:
     if node.value_set is not None:
         members = writer.module.ask_value_set(node.value_set)
+        writer.module.searches.add((node.resource, node.code_path, members))
         text = f"run.facts.retrieve({node.resource!r}, {node.code_path!r}, {members})"
     elif node.codes is not None:
         made = writer.module.named("codes_as_members", vocabularies.codes_as_members)
         if isinstance(node.codes, Constant):
             fixed = writer.module.constant(vocabularies.codes_as_members(node.codes.value))  # type: ignore[arg-type]
+            writer.module.searches.add((node.resource, node.code_path, fixed))
             text = f"run.facts.retrieve({node.resource!r}, {node.code_path!r}, {fixed})"
         else:
             codes = emit(node.codes, writer).text

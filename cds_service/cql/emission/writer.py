@@ -42,6 +42,8 @@ class Module:
     subtypes: dict[str, frozenset[str]] = field(default_factory=dict)
     sizes: dict[int, int] = field(default_factory=dict)
     safety: Safety = field(default_factory=Safety)
+    # What is looked for: a type, the path of a code, and the name of the group of codes.
+    searches: set[tuple[str, str | None, str]] = field(default_factory=set)
 
     def helper(self, path: str) -> str:
         """The name under which generated code calls `module.function`."""

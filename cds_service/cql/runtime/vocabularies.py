@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any, Protocol
 
 from cds_service.errors import EvaluationError
@@ -81,8 +82,13 @@ class NoTerminology(EvaluationError):
 
 
 def codes_as_members(codes: list[Code | None] | None) -> CodeList:
-    """A list of codes as something to search for."""
-    return CodeList(codes or ())
+    """A list of codes as something to search for: the same thing for the same codes, so that searches are kept."""
+    return _code_list(tuple(codes or ()))
+
+
+@lru_cache(maxsize=4096)
+def _code_list(codes: tuple[Code | None, ...]) -> CodeList:
+    return CodeList(codes)
 
 
 class NoMembers:
