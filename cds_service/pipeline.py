@@ -155,7 +155,7 @@ class _Call:
         self.subject = Subject(
             self.subjects.subject, self.subjects, request.as_of.isoformat(timespec="seconds").replace("+00:00", "Z")
         )
-        self.plans = tuple(dict.fromkeys(plan.canonical for plan in service.plans))
+        self.plans = service.canonicals
 
     # --- plans that decide nothing of ours
 
@@ -205,11 +205,9 @@ class _Call:
 
     def active(self, deciding: Deciding) -> Knowhow:
         """What counts for this patient: a gathered plan whose condition is false is left out."""
-        guarded = [gathered for gathered in self.service.gathered if gathered.guards]
-        out = {g.plan.canonical for g in guarded if self.logic.all(g.guards).truth is False}
-        if not out:
-            return deciding.knowhow
-        return deciding.limited_to(frozenset(plan.canonical for plan in self.service.plans) - out)
+        guarded = self.service.guarded
+        out = {g.plan.canonical for g in guarded if self.logic.all(g.guards, asks=False).truth is False}
+        return deciding.limited_to(frozenset(self.service.canonicals) - out) if out else deciding.knowhow
 
     def subjects_of_decision(self, knowhow: Knowhow) -> Iterator[Judged]:
         match self.service.decides:
@@ -234,7 +232,7 @@ class _Call:
 
     def unreadable_orders(self) -> Iterator[str]:
         """The orders that would have been decided, had they been readable."""
-        if self.service.decides == "order":
+        if self.service.decides == "order" and self.facts.set_aside:
             bad = {fault.id for fault in self.facts.set_aside if fault.key == "draftOrders"}
             yield from (draft.reference for draft in self.drafts() if draft.id in bad)
 
@@ -242,7 +240,7 @@ class _Call:
         """The orders that this hook is about."""
         context = self.request.context
         found = context.selected_orders if self.request.hook == "order-select" else context.draft_orders
-        return tuple(draft for draft in found if draft.type == "ServiceRequest")
+        return tuple([draft for draft in found if draft.type == "ServiceRequest"])
 
     def order(self, draft: ContextResource, struct: Any, knowhow: Knowhow) -> Judged | None:
         """The decision on one draft order; None if it is none of ours."""

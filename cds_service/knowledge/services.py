@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from cds_service.errors import CdsError, ContentError, Span
 from cds_service.hooks.services import Service
@@ -52,15 +53,22 @@ class Deciding:
     words: Vocabulary
     codes: OrderCodes
     activities: Mapping[str, Activity]  # by procedure
+    _limited: dict[frozenset[str], Knowhow] = field(default_factory=dict)
 
     def limited_to(self, canonicals: frozenset[str]) -> Knowhow:
-        """What is known when only some of the gathered plans count for a patient."""
+        """What is known when only some of the gathered plans count for a patient; made once for the same plans."""
+        found = self._limited.get(canonicals)
+        if found is None:
+            found = self._limited[canonicals] = self._without_others(canonicals)
+        return found
+
+    def _without_others(self, canonicals: frozenset[str]) -> Knowhow:
         rules = [rule for rule in self.knowhow.rules.rules if rule.plan.canonical in canonicals]
         groups = tuple(group for group in self.knowhow.groups if group.plan.canonical in canonicals)
         return replace(self.knowhow, rules=RuleBook(rules, self.knowhow.procedures), groups=groups)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class KnownService:
     """One service, ready to answer calls."""
 
@@ -72,6 +80,16 @@ class KnownService:
     deciding: Deciding | None
     needs: tuple[Need, ...] = ()
     offer: Service | None = None
+
+    @cached_property
+    def canonicals(self) -> tuple[str, ...]:
+        """The service's own plan and those that it gathers, by name, each once."""
+        return tuple(dict.fromkeys(plan.canonical for plan in self.plans))
+
+    @cached_property
+    def guarded(self) -> tuple[Gathered, ...]:
+        """The gathered plans that count under a condition only."""
+        return tuple(gathered for gathered in self.gathered if gathered.guards)
 
     @property
     def plans(self) -> tuple[Plan, ...]:

@@ -18,7 +18,7 @@ from cds_service.plans.hearsay import with_text_in_doubt
 from cds_service.plans.knowhow import Knowhow
 from cds_service.plans.logic import Logic
 from cds_service.plans.policy import Policy, worst_indicator
-from cds_service.plans.rules import Finding, Firing, find_all, find_checks, firing, is_text_only
+from cds_service.plans.rules import Finding, Firing, find_all, find_checks
 from cds_service.plans.scenarios import ScenarioGroup, Selection, provisional_rating, select
 from cds_service.proposals.outcomes import DOES_NOT_APPLY, State
 from cds_service.proposals.ratings import OrderedProcedure, RatingRow
@@ -79,10 +79,7 @@ def _seriousness(indicator: str) -> int:
 def _open_procedure(order: str | None, ordered: OrderedProcedure, knowhow: Knowhow, logic: Logic) -> OrderJudgement:
     """An order whose code leaves several procedures possible: what all of them have in common is said already."""
     policy = knowhow.policy
-    covering = [{rule.id for rule in knowhow.rules.about(candidate)} for candidate in ordered.candidates]
-    common = set.intersection(*covering) if covering else set()
-    rules = [r for r in knowhow.rules.rules if r.id in common and not r.is_check and not is_text_only(r)]
-    findings, notable = _findings(firing(rules, None), knowhow, logic, order)
+    findings, notable = _findings(knowhow.rules.common_to(ordered.candidates), knowhow, logic, order)
     fired = _fired(notable)
     lists = _lists(fired, policy)
     record = Record(

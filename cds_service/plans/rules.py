@@ -86,6 +86,11 @@ class Rule:
         """Whether this is a care check."""
         return self.level != ""
 
+    @property
+    def can_fire(self) -> bool:
+        """Whether this is neither a check nor a text that is only there to be read."""
+        return not self.is_check and not is_text_only(self)
+
     def covers(self, procedure: str | None) -> bool:
         """Whether the rule is about the procedure (None: a call without an order)."""
         if self.all_orders:
@@ -214,6 +219,7 @@ class RuleBook:
     def __init__(self, rules: Iterable[Rule], procedures: Procedures | None) -> None:
         self.rules = tuple(rules)
         self._firing: dict[str, Firing] = {}
+        self._common: dict[tuple[str, ...], Firing] = {}
         self._checks: dict[str | None, Checks] = {}
         self._severe: dict[tuple[str, frozenset[str]], tuple[Rule, ...]] = {}
         self.checks = tuple(rule for rule in self.rules if rule.is_check)
@@ -226,8 +232,19 @@ class RuleBook:
         """Those among them that can fire: no checks, no texts."""
         found = self._firing.get(procedure or "")
         if found is None:
-            rules = [rule for rule in self.about(procedure) if not rule.is_check and not is_text_only(rule)]
-            found = self._firing[procedure or ""] = firing(rules, procedure)
+            found = firing([rule for rule in self.about(procedure) if rule.can_fire], procedure)
+            self._firing[procedure or ""] = found
+        return found
+
+    def common_to(self, candidates: tuple[str, ...]) -> Firing:
+        """Those that can fire for each of several procedures."""
+        found = self._common.get(candidates)
+        if found is None:
+            covering = [{rule.id for rule in self.about(candidate)} for candidate in candidates]
+            common = set.intersection(*covering) if covering else set()
+            found = self._common[candidates] = firing(
+                [rule for rule in self.rules if rule.can_fire and rule.id in common], None
+            )
         return found
 
     def checks_of(self, procedure: str | None) -> Checks:

@@ -56,6 +56,11 @@ def _plain_python(node: Apply, writer: Writer) -> Py | None:
         return _in_constants(node, writer) or _in_texts(node, writer)
     if operator == "Exists":
         return _exists(node, writer)
+    if operator in ("First", "Last"):
+        value = writer.keep(emit(node.arguments[0], writer))
+        return Py(f"({value.text}[{0 if operator == 'First' else -1}] if {value.text} else None)")
+    if operator == "Now":
+        return Py("(run.instant or run.now())", nullable=False)
     if operator == "Count" and isinstance(node.arguments[0].type, ListOf):
         return _count(node.arguments[0], writer)
     return None
@@ -140,9 +145,11 @@ def _exists(node: Apply, writer: Writer) -> Py | None:
     early = emit_exists(node, writer)
     if early is not None:
         return early
-    if not is_dense(node.arguments[0], writer.module.relations):
-        return None
-    return Py(f"bool({emit(node.arguments[0], writer).text})", nullable=False)
+    value = emit(node.arguments[0], writer)
+    if is_dense(node.arguments[0], writer.module.relations):
+        return Py(f"bool({value.text})", nullable=False)
+    value, helper = writer.keep(value), writer.module.helper("lists.exists")
+    return Py(f"({value.text} is not None and {value.text} != [] and {helper}({value.text}))", nullable=False)
 
 
 @emit_test.register

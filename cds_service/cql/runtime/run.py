@@ -39,7 +39,7 @@ class Run:
     value may differ. Everything else is asked from the base, so that several such evaluations share it.
     """
 
-    __slots__ = ("_instant", "base", "changed", "facts", "memory", "patient", "sink", "terminology")
+    __slots__ = ("base", "changed", "facts", "instant", "memory", "patient", "sink", "terminology")
 
     def __init__(
         self, slots: int, facts: Any, terminology: Any, base: Run | None = None, changed: bytes | None = None
@@ -51,7 +51,7 @@ class Run:
         self.base = base
         self.changed = changed
         self.sink: Callable[[Any], None] | None = base.sink if base is not None else None
-        self._instant: DateTime | None = None
+        self.instant: DateTime | None = None  # once it was asked for; written code looks here itself
 
     def from_base(self, slot: int, function: Callable[[Run], Any]) -> Any:
         """The value that the base has in a place that did not change."""
@@ -61,10 +61,10 @@ class Run:
 
     def now(self) -> DateTime:
         """The instant that the evaluation is for."""
-        if self._instant is None:
+        if self.instant is None:
             as_of = self.facts.as_of
-            self._instant = dates.now_from(as_of) if isinstance(as_of, datetime) else as_of
-        return self._instant
+            self.instant = dates.now_from(as_of) if isinstance(as_of, datetime) else as_of
+        return self.instant
 
     def today(self) -> Date:
         """The day that the evaluation is for."""
