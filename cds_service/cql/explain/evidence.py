@@ -134,6 +134,8 @@ class Noted:
         for used in frame.used:
             below = self._below.get(used)
             if below is None:
+                if self._is_nothing(used):
+                    continue
                 below = self.below(used)
             if not below or below is found:
                 continue
@@ -144,6 +146,12 @@ class Noted:
             else:
                 found, is_own = found | below, True
         return found
+
+    def _is_nothing(self, slot: int) -> bool:
+        """Whether a definition plainly has noted nothing: it was not run, and looks at no parameter."""
+        if slot in self._looked_at or slot in self._run.frames:
+            return False
+        return self._base is None or self._base._is_nothing(slot)
 
     def _looked(self, slot: int) -> Noticed:
         """What a definition that was not run looks at."""
