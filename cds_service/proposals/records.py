@@ -92,12 +92,15 @@ def _entries(value: Iterable[Any]) -> list[Any]:
 def _evidence(entry: FactEvidence) -> dict[str, Any]:
     rendered: dict[str, Any] = {"fact": entry.fact}
     value = entry.value
-    if value.__class__ is list:
-        value = _known(value)
-    if value.__class__ is bool or not (value is None or value == "" or value == []):
+    if value is True or value is False:
         rendered["value"] = value
-    if entry.unit and entry.unit != "1":
-        rendered["unit"] = entry.unit
+    elif value is not None:
+        if value.__class__ is list:
+            value = _known(value)
+        if value != "" and value != []:
+            rendered["value"] = value
+        if entry.unit and entry.unit != "1":
+            rendered["unit"] = entry.unit
     if entry.references:
         rendered["from"] = _entries(entry.references)
     if entry.dated:
