@@ -100,7 +100,7 @@ class OrderWords(Words):
     def region_words(self) -> str:
         """The region that the order is about."""
         written = self.knowhow.policy.words.get("region") if self.region else None
-        return str(written.get(self.region) or "") if isinstance(written, Mapping) else ""
+        return str(written.get(self.region) or "") if isinstance(written, dict) else ""
 
     def short(self, fact: str) -> str:
         """The name of a fact, or of what else is asked."""
@@ -122,7 +122,7 @@ class OrderWords(Words):
     def question(self, fact: str) -> str:
         """What is asked to learn a fact, or to settle what is open about the order."""
         written = self.knowhow.policy.words.get("question")
-        if isinstance(written, Mapping) and fact in written:
+        if isinstance(written, dict) and fact in written:
             return str(written[fact])
         return self.words.questions.text(fact)
 
@@ -250,13 +250,17 @@ def _checks(met: bool | None) -> Part:
     ]
 
 
+def _capitalized(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 _PARTS: Mapping[str, Part] = {
-    "order": lambda w: (order_text(w.order) or w.name[:1].upper() + w.name[1:],),
+    "order": lambda w: (order_text(w.order) or _capitalized(w.name),),
     "candidates": lambda w: w.names(w.record.candidates),
     "level": lambda w: (w.record.level,),
     "level-words": lambda w: (f"at {w.record.level}",),
     "region": lambda w: (w.region_words,),
-    "Region": lambda w: (w.region_words[:1].upper() + w.region_words[1:],),
+    "Region": lambda w: (_capitalized(w.region_words),),
     "several-levels": lambda w: (", ".join([level.level or "" for level in w.record.levels]),),
     "levels": _levels,
     "rating": lambda w: (w.meaning(w.record.rating),),
@@ -302,7 +306,7 @@ _OF_SELECTION: Mapping[str, SelectionPart] = {
 
 _OF_PROCEDURE: Mapping[str, Callable[[str], str]] = {
     "procedure": lambda name: name,
-    "Procedure": lambda name: name[:1].upper() + name[1:],
+    "Procedure": _capitalized,
 }
 
 _OF_SCENARIO: Mapping[str, Callable[[Alternative, Knowhow, str | None], Sequence[str]]] = {
@@ -367,7 +371,8 @@ _IN_SELECTION: Mapping[str, Sequence[str]] = {
 }
 _AT_STATUS: Mapping[str, Sequence[str]] = {NOT_RATED: ("not-rated",), NO_MATCH: ("no-scenario",)}
 
-_in_record, _in_judgement, _in_selection = attrgetter(*_IN_RECORD), attrgetter(*_IN_JUDGEMENT), attrgetter(*_IN_SELECTION)
+_in_record, _in_judgement = attrgetter(*_IN_RECORD), attrgetter(*_IN_JUDGEMENT)
+_in_selection = attrgetter(*_IN_SELECTION)
 
 
 def _there_is(record: Record, judgement: Judgement) -> tuple[bool, ...]:

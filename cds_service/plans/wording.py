@@ -44,9 +44,9 @@ class Vocabulary:
 def order_text(order: Mapping[str, Any] | None) -> str:
     """The order in the words of whoever wrote it, safe to print."""
     concept = (order or {}).get("code")
-    if not isinstance(concept, Mapping):
+    if not isinstance(concept, dict):
         return ""
-    codings = [coding for coding in concept.get("coding") or () if isinstance(coding, Mapping)]
+    codings = [coding for coding in concept.get("coding") or () if isinstance(coding, dict)]
     text = concept.get("text") or next((c.get("display") for c in codings if c.get("display")), "")
     return escape(str(text)) if text else ""
 
