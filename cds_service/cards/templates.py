@@ -93,6 +93,8 @@ def fill_detail(template: str, values: Values) -> str:
                     filled = [f"{line.before}{entry}{line.after}" for entry in entries]
                 else:
                     filled = [f"{line.before}{', '.join(entries)}{line.after}"]
+            elif not line.names:
+                filled = [line.before]
             else:
                 filled = _fill_several(line, words)
                 if not filled:

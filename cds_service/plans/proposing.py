@@ -77,7 +77,7 @@ class OrderProposals:
         """One for each card of the policy that has something to say about the order at this hook."""
         found = []
         for template in self.policy.cards_at(self.hook):
-            speaking = self.speaking(template) if template.about == "rules" else ()
+            speaking = self.speaking(template) if template.about == "rules" and self.fired else ()
             indicator = self.indicator(template, speaking)
             if indicator is not None:
                 found.append(self.proposal(template, indicator, speaking))
@@ -91,22 +91,19 @@ class OrderProposals:
 
     def indicator(self, template: CardTemplate, speaking: Sequence[Finding]) -> str | None:
         """How serious this card is; None: nothing to say."""
-        record = self.record
-        match template.about:
-            case "rating":
-                if record.status == ASK or (record.indicator == "info" and self.is_silent()):
-                    return None
-                meaning = self.policy.rating_meanings.get(record.rating or "")
-                return meaning.indicator if meaning else "info"
-            case "questions":
-                return "warning" if record.status == ASK else None
-            case "safety-questions":
-                return "warning" if self.asked(template) else None
-            case "rules":
-                if speaking:
-                    return worst_indicator([self._weight(finding) for finding in speaking])
-                return "warning" if template.asks_safety and record.safety_ask else None
-        return None
+        record, about = self.record, template.about
+        if about == "rules":
+            if speaking:
+                return worst_indicator([self._weight(finding) for finding in speaking])
+            return "warning" if template.asks_safety and record.safety_ask else None
+        if about == "rating":
+            if record.status == ASK or (record.indicator == "info" and self.is_silent()):
+                return None
+            meaning = self.policy.rating_meanings.get(record.rating or "")
+            return meaning.indicator if meaning else "info"
+        if about == "questions":
+            return "warning" if record.status == ASK else None
+        return "warning" if about == "safety-questions" and self.safety_ask else None
 
     def is_silent(self) -> bool:
         """Whether nothing is said where no scenario fits, for the reason that there is here."""

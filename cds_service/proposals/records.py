@@ -26,9 +26,8 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     provisional: str | None = None
     nearest: str | None = None
     reason: str | None = None
-    lists: Mapping[str, tuple[str, ...]] = msgspec.field(
-        default_factory=dict
-    )  # absolute, relative, cautions, info, ...
+    # absolute, relative, cautions, info, ...
+    lists: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     must_ask: tuple[str, ...] = ()
     safety_ask: tuple[str, ...] = ()
     notes_unknown: tuple[str, ...] = ()
@@ -127,7 +126,7 @@ def _evidence(entry: FactEvidence) -> dict[str, Any]:
         if entry.unit and entry.unit != "1":
             rendered["unit"] = entry.unit
     if entry.references:
-        rendered["from"] = _entries(entry.references)
+        rendered["from"] = [reference for reference in entry.references if reference]
     if entry.dated:
         rendered["dated"] = entry.dated
     if entry.from_text:
