@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from cds_service.cards.templates import fill_detail, fill_summary
 from cds_service.hooks.cards import (
@@ -13,7 +13,6 @@ from cds_service.hooks.cards import (
     Card,
     CardOrigin,
     Coding,
-    Indicator,
     InvalidCard,
     Link,
     SelectionBehavior,
@@ -73,7 +72,7 @@ def _compose(proposal: Proposal, extension: Mapping[str, Any], uuid: str, langua
     return Card(
         uuid=uuid,
         summary=fill_summary(summary_forms, proposal.values) or _NO_WORDS,
-        indicator=cast(Indicator, proposal.indicator),
+        indicator=proposal.indicator,  # type: ignore[arg-type]  # a card checks what it is given
         source=_source(
             proposal.source_label or "CDS",
             proposal.source_url,
@@ -96,7 +95,7 @@ def _plain(proposal: Proposal, extension: Mapping[str, Any], uuid: str) -> Card:
     return Card(
         uuid=uuid,
         summary=fill_summary(proposal.template.summary, proposal.values) or _NO_WORDS,
-        indicator=cast(Indicator, proposal.indicator),
+        indicator=proposal.indicator,  # type: ignore[arg-type]  # a card checks what it is given
         source=Source(proposal.source_label.strip() or "CDS"),
         detail=fill_detail(proposal.template.detail, proposal.values),
         associated=_associated(proposal.order),

@@ -16,22 +16,30 @@ Values = Mapping[str, tuple[str, ...]]
 class _Line(msgspec.Struct, frozen=True, gc=False):
     """A line of a template."""
 
-    before: str
-    parts: tuple[tuple[str, str], ...]  # each placeholder with the text after it
+    pattern: str  # with %s in place of each placeholder
+    names: tuple[str, ...]  # the placeholders
     is_entry: bool  # of a list: repeated where a placeholder has several entries
     is_heading: bool
-    only_name: str  # the placeholder of a line that has just one, as most have; with the text after it
+    only_name: str  # the placeholder of a line that has just one, as most have; with the texts around it
+    before: str
     after: str
 
 
 @lru_cache(maxsize=4096)
 def _line(text: str) -> _Line:
-    before, *rest = PLACEHOLDER.split(text)
-    parts = tuple(zip(rest[::2], rest[1::2], strict=True))
+    parts = PLACEHOLDER.split(text)
+    texts, names = parts[::2], tuple(parts[1::2])
     stripped = text.strip()
     is_heading = stripped.startswith("#") or (stripped.startswith("**") and stripped.endswith(":**"))
-    only_name, after = parts[0] if len(parts) == 1 else ("", "")
-    return _Line(before, parts, stripped.startswith(("- ", "* ")), is_heading, only_name, after)
+    return _Line(
+        pattern="%s".join([text.replace("%", "%%") for text in texts]),
+        names=names,
+        is_entry=stripped.startswith(("- ", "* ")),
+        is_heading=is_heading,
+        only_name=names[0] if len(names) == 1 else "",
+        before=texts[0],
+        after=texts[-1],
+    )
 
 
 @lru_cache(maxsize=512)
@@ -75,7 +83,7 @@ def fill_detail(template: str, values: Values) -> str:
         heading: str | None = None
         for line in block:
             if line.is_heading:
-                heading = _fill(line, words) if line.parts else line.before
+                heading = _fill(line, words) if line.names else line.before
                 continue
             if line.only_name:
                 entries = words[line.only_name]
@@ -85,6 +93,8 @@ def fill_detail(template: str, values: Values) -> str:
                     filled = [f"{line.before}{entry}{line.after}" for entry in entries]
                 else:
                     filled = [f"{line.before}{', '.join(entries)}{line.after}"]
+            elif not line.names:
+                filled = [line.before]
             else:
                 filled = _fill_several(line, words)
                 if not filled:
@@ -101,7 +111,7 @@ def fill_detail(template: str, values: Values) -> str:
 def _fill_several(line: _Line, words: Words) -> list[str]:
     """The line, for each entry of the first placeholder that has several if it is one of a list."""
     if line.is_entry:
-        for name, _ in line.parts:
+        for name in line.names:
             entries = words[name]
             if len(entries) > 1:
                 each = [_fill(line, words, name, entry) for entry in entries]
@@ -115,10 +125,10 @@ def _fill(line: _Line, words: Words, repeated: str = "", entry: str = "") -> str
 
     Of the `repeated` part this line has one entry.
     """
-    filled = [line.before]
-    for name, after in line.parts:
+    filled = []
+    for name in line.names:
         entries = words[name] if name != repeated else (entry,)
         if not entries:
             return None
-        filled += (entries[0] if len(entries) == 1 else ", ".join(entries), after)
-    return "".join(filled)
+        filled.append(entries[0] if len(entries) == 1 else ", ".join(entries))
+    return line.pattern % tuple(filled)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cds_service.plans.expressions import Define
@@ -21,10 +22,11 @@ class Knowhow:
     groups: tuple[ScenarioGroup, ...]
     rules: RuleBook
     facts: FactCatalogue
-    cited: dict[str, str] = field(default_factory=dict)  # by rule: its sources in words, once they were asked for
-    stated: dict[tuple[str, bool, bool, str | None], tuple[Rule, str]] = field(
-        default_factory=dict
-    )  # so are statements
+    # Words that are the same for every patient, once they were asked for; with what they are about, to know it again.
+    cited: dict[str, str] = field(default_factory=dict)  # by rule: its sources
+    stated: dict[tuple[str, bool, bool, str | None], tuple[Rule, str]] = field(default_factory=dict)
+    told: dict[tuple[str, str | None], tuple[Alternative, Mapping[str, tuple[str, ...]]]] = field(default_factory=dict)
+    named: dict[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)  # by procedure
     _read: dict[str, tuple[Alternative, frozenset[str]]] = field(default_factory=dict)
     _marked: dict[str, bool] = field(default_factory=dict)
 

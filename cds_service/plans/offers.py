@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from cds_service.errors import CdsError
 from cds_service.plans.activities import Subjects
@@ -21,8 +22,7 @@ def _nowhere(_: str) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(msgspec.Struct, frozen=True, gc=False):
     """What an installation says about itself on cards and orders."""
 
     consulted: str  # the mechanism that rated an order
@@ -30,8 +30,7 @@ class Site:
     question_context: Callable[[str], str | None] = _nowhere  # set: the address is launched by SMART, with this context
 
 
-@dataclass(frozen=True, slots=True)
-class Offers:
+class Offers(msgspec.Struct, frozen=True, gc=False):
     """What buttons are made from."""
 
     codes: OrderCodes
@@ -40,8 +39,7 @@ class Offers:
     site: Site
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(msgspec.Struct, frozen=True, gc=False):
     """Whom the advice is for, and when."""
 
     patient: str  # Patient/x

@@ -9,7 +9,7 @@ from typing import Any
 
 from cds_service.errors import CdsError
 from cds_service.plans.alternatives import shown
-from cds_service.plans.deciding import Judgement, OrderJudgement
+from cds_service.plans.deciding import NO_MATCH, NOT_RATED, Judgement, OrderJudgement
 from cds_service.plans.expressions import Define
 from cds_service.plans.knowhow import Knowhow
 from cds_service.plans.rules import Finding
@@ -18,6 +18,7 @@ from cds_service.plans.wording import Vocabulary, cite, criterion_words, fact_wo
 from cds_service.proposals.evidence import FactEvidence
 from cds_service.proposals.outcomes import State
 from cds_service.proposals.proposals import Words
+from cds_service.proposals.records import Record
 
 _MOST_FACTS = 6
 Entries = tuple[str, ...]
@@ -25,14 +26,13 @@ Found = Iterable[str | None]
 Fired = tuple[Finding, Sequence[str]]  # a rule that fires, with the targets where that is not all of them
 Part = Callable[["OrderWords"], Found]
 SelectionPart = Callable[["OrderWords", Selection], Found]
-AlternativePart = Callable[["OrderWords", Alternative], Found]
 
 
 class OrderWords(Words):
     """What placeholders stand for, by name; what is asked for is put into words once."""
 
     __slots__ = (
-        "_alternatives", "_name", "evidence", "fired", "judged", "knowhow", "language", "nearest", "order", "primary",
+        "_alternatives", "_name", "evidence", "fired", "judged", "knowhow", "language", "order", "primary",
         "record", "region", "selection", "words", "worst",
     )  # fmt: skip
 
@@ -49,17 +49,20 @@ class OrderWords(Words):
         self.region, self.language = region, language
         self.judged, self.knowhow, self.words, self.order, self.evidence = judged, knowhow, words, order, evidence
         self.record, self.worst = judged.record, judged.worst
-        self.selection = selection = self.worst.selection
-        self.primary = selection.primary if selection is not None else None
-        self.nearest = selection.nearest if selection is not None else None
+        self.selection = self.worst.selection
+        self.primary = self.selection.primary if self.selection is not None else None
         self.fired = _fired(judged)
         self._name: str | None = None
         self._alternatives: tuple[str, ...] | None = None
-        for subject, silent in _SILENT_WITHOUT:
-            if not subject(self):
-                self.update(silent)
+        self.update(_silent(self.record.status, _there_is(self.record, self.worst)))
         if not self.fired:
             self.update(knowhow.policy.silent_severities)
+        if self.record.procedure is not None:
+            self.update(_procedure_words(self.record.procedure, knowhow))
+        if self.selection is not None:
+            self.update(_beside(_there_is_in(self.selection)))
+            if self.primary is not None:
+                self.update(_scenario_words(self.primary, knowhow, language))
 
     def __missing__(self, name: str) -> Entries:
         """The entries of a placeholder that is asked for the first time."""
@@ -67,10 +70,8 @@ class OrderWords(Words):
             entries = part(self)
         elif self.selection is not None and (of_selection := _OF_SELECTION.get(name)) is not None:
             entries = of_selection(self, self.selection)
-        elif self.primary is not None and (of_primary := _OF_PRIMARY.get(name)) is not None:
-            entries = of_primary(self, self.primary)
-        elif self.nearest is not None and (of_nearest := _OF_NEAREST.get(name)) is not None:
-            entries = of_nearest(self, self.nearest)
+        elif (of_procedure := _OF_PROCEDURE.get(name)) is not None:
+            entries = (of_procedure(self.name),)
         else:
             entries = self._by_severity(name)
         found = self[name] = tuple(filter(None, entries)) if entries else ()
@@ -99,7 +100,7 @@ class OrderWords(Words):
     def region_words(self) -> str:
         """The region that the order is about."""
         written = self.knowhow.policy.words.get("region") if self.region else None
-        return str(written.get(self.region) or "") if isinstance(written, Mapping) else ""
+        return str(written.get(self.region) or "") if isinstance(written, dict) else ""
 
     def short(self, fact: str) -> str:
         """The name of a fact, or of what else is asked."""
@@ -121,7 +122,7 @@ class OrderWords(Words):
     def question(self, fact: str) -> str:
         """What is asked to learn a fact, or to settle what is open about the order."""
         written = self.knowhow.policy.words.get("question")
-        if isinstance(written, Mapping) and fact in written:
+        if isinstance(written, dict) and fact in written:
             return str(written[fact])
         return self.words.questions.text(fact)
 
@@ -212,9 +213,11 @@ def _differences(words: OrderWords, selection: Selection) -> Found:
     ]
 
 
-def _conflicts(words: OrderWords, primary: Alternative) -> Found:
+def _conflicts(words: OrderWords) -> Found:
+    if words.primary is None or not words.primary.conflicts:
+        return ()
     own = (words.record.procedure, words.record.rated_as, "")
-    return [says for procedure, says in primary.conflicts if procedure in own]
+    return [says for procedure, says in words.primary.conflicts if procedure in own]
 
 
 def _reason(_: OrderWords, selection: Selection) -> Found:
@@ -247,22 +250,24 @@ def _checks(met: bool | None) -> Part:
     ]
 
 
+def _capitalized(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 _PARTS: Mapping[str, Part] = {
-    "order": lambda w: (order_text(w.order) or w.name[:1].upper() + w.name[1:],),
-    "procedure": lambda w: (w.name,),
-    "Procedure": lambda w: (w.name[:1].upper() + w.name[1:],),
+    "order": lambda w: (order_text(w.order) or _capitalized(w.name),),
     "candidates": lambda w: w.names(w.record.candidates),
     "level": lambda w: (w.record.level,),
     "level-words": lambda w: (f"at {w.record.level}",),
     "region": lambda w: (w.region_words,),
-    "Region": lambda w: (w.region_words[:1].upper() + w.region_words[1:],),
+    "Region": lambda w: (_capitalized(w.region_words),),
     "several-levels": lambda w: (", ".join([level.level or "" for level in w.record.levels]),),
     "levels": _levels,
     "rating": lambda w: (w.meaning(w.record.rating),),
     "provisional": lambda w: (w.meaning(w.record.provisional),),
     "panel": lambda w: (w.said("panel"),),
-    "not-rated": lambda w: (w.said("not-rated", "not rated"),) if w.record.status == "not-rated" else (),
-    "no-scenario": lambda w: (w.said("no-scenario", "no scenario fits"),) if w.record.status == "no-variant" else (),
+    "not-rated": lambda w: (w.said("not-rated", "not rated"),),
+    "no-scenario": lambda w: (w.said("no-scenario", "no scenario fits"),),
     "questions": lambda w: [w.question(fact) for fact in w.record.must_ask],
     "safety-questions": lambda w: [w.question(fact) for fact in _safety_questions(w)],
     "asked": lambda w: [w.short(fact) for fact in w.record.must_ask],
@@ -279,6 +284,7 @@ _PARTS: Mapping[str, Part] = {
     "emergency": lambda w: [finding_words(f, w.knowhow, language=w.language) for f in _emergencies(w)],
     "emergency-titles": lambda w: [finding.rule.titled(w.language) for finding in _emergencies(w)],
     "worst": _worst,
+    "conflict": _conflicts,
     "unknown-notes": _unknown_notes,
     "checks-met": _checks(True),
     "checks-met-titles": lambda w: [check.rule.titled(w.language) for check in w.worst.checks if check.met is True],
@@ -293,49 +299,103 @@ _OF_SELECTION: Mapping[str, SelectionPart] = {
     "possible": lambda w, selection: [alternative.said(w.language) for alternative in selection.undecided],
     "fallback": lambda w, selection: (selection.fallback.said(w.language),) if selection.fallback else (),
     "reason": _reason,
+    "nearest": lambda w, selection: (selection.nearest.said(w.language),) if selection.nearest else (),
+    "nearest-title": lambda _, selection: (selection.nearest.title,) if selection.nearest else (),
     "failed": lambda w, selection: [criterion_words(criterion, w.words) for criterion in selection.failed_criteria],
 }
 
-_OF_PRIMARY: Mapping[str, AlternativePart] = {
-    "scenario": lambda w, primary: (primary.said(w.language),),
-    "scenario-title": lambda _, primary: (primary.title,),
-    "scenario-description": lambda _, primary: (primary.description,),
-    "scenario-note": lambda _, primary: (primary.note,),
-    "source": lambda w, primary: [cite(citation, w.knowhow) for citation in primary.sources],
-    "conflict": _conflicts,
+_OF_PROCEDURE: Mapping[str, Callable[[str], str]] = {
+    "procedure": lambda name: name,
+    "Procedure": _capitalized,
 }
 
-_OF_NEAREST: Mapping[str, AlternativePart] = {
-    "nearest": lambda w, nearest: (nearest.said(w.language),),
-    "nearest-title": lambda _, nearest: (nearest.title,),
+_OF_SCENARIO: Mapping[str, Callable[[Alternative, Knowhow, str | None], Sequence[str]]] = {
+    "scenario": lambda primary, _, language: (primary.said(language),),
+    "scenario-title": lambda primary, *_: (primary.title,),
+    "scenario-description": lambda primary, *_: (primary.description,),
+    "scenario-note": lambda primary, *_: (primary.note,),
+    "source": lambda primary, knowhow, _: [cite(citation, knowhow) for citation in primary.sources],
 }
 
-# What a part speaks of, other than a scenario: where there is none of it, the part has nothing to say.
-_SUBJECTS: Mapping[str, tuple[str, ...]] = {
-    "selection": (*_OF_SELECTION, *_OF_PRIMARY, *_OF_NEAREST),
-    "primary": tuple(_OF_PRIMARY),
-    "nearest": tuple(_OF_NEAREST),
-    "region": ("region", "Region"),
-    "record.candidates": ("candidates",),
-    "record.level": ("level", "level-words"),
-    "record.levels": ("levels", "several-levels"),
-    "record.rating": ("rating",),
-    "record.provisional": ("provisional",),
-    "record.disagreement": ("panel",),
-    "record.must_ask": ("questions", "asked"),
-    "record.safety_ask": ("safety-questions", "safety-asked"),
-    "record.notes_unknown": ("open-notes",),
-    "record.alternatives": ("alternatives", "best-alternative"),
-    "record.suggested_next": ("suggested",),
-    "record.failures": ("failed-parts",),
-    "worst.target_reason": ("target-question",),
-    "worst.row": ("rationale",),
-    "worst.differences": ("difference",),
-    "worst.fired": ("emergency", "emergency-titles"),
-    "worst.checks": ("checks-met", "checks-met-titles", "checks-not-met", "checks-not-documented"),
-}
-_SILENT_WITHOUT: Sequence[tuple[Callable[[OrderWords], object], Mapping[str, Entries]]] = [
-    (attrgetter(subject), dict.fromkeys(names, ())) for subject, names in _SUBJECTS.items()
-]
 
-PART_NAMES = frozenset({*_PARTS, *_OF_SELECTION, *_OF_PRIMARY, *_OF_NEAREST})
+def _procedure_words(code: str, knowhow: Knowhow) -> Mapping[str, Entries]:
+    """The parts that name a procedure."""
+    found = knowhow.named.get(code)
+    if found is None:
+        name = knowhow.procedures.name(code)
+        found = knowhow.named[code] = {part: (say(name),) for part, say in _OF_PROCEDURE.items()}
+    return found
+
+
+def _scenario_words(primary: Alternative, knowhow: Knowhow, language: str | None) -> Mapping[str, Entries]:
+    """The parts that speak of a scenario alone."""
+    found = knowhow.told.get((primary.id, language))
+    if found is None or found[0] is not primary:
+        words = {part: tuple(filter(None, say(primary, knowhow, language))) for part, say in _OF_SCENARIO.items()}
+        if not primary.conflicts:
+            words["conflict"] = ()
+        found = knowhow.told[primary.id, language] = (primary, words)
+    return found[1]
+
+
+# What parts speak of: where the record, the judgement or the selection has none of it, they have nothing to say.
+_IN_RECORD: Mapping[str, Sequence[str]] = {
+    "candidates": ("candidates",),
+    "level": ("level", "level-words"),
+    "levels": ("levels", "several-levels"),
+    "rating": ("rating",),
+    "provisional": ("provisional",),
+    "disagreement": ("panel",),
+    "must_ask": ("questions", "asked"),
+    "safety_ask": ("safety-questions", "safety-asked"),
+    "notes_unknown": ("open-notes",),
+    "alternatives": ("alternatives", "best-alternative"),
+    "suggested_next": ("suggested",),
+    "failures": ("failed-parts",),
+}
+_IN_JUDGEMENT: Mapping[str, Sequence[str]] = {
+    "selection": (*_OF_SELECTION, *_OF_SCENARIO),
+    "row": ("rationale",),
+    "differences": ("difference",),
+    "target_reason": ("target-question",),
+    "fired": ("emergency", "emergency-titles"),
+    "checks": ("checks-met", "checks-met-titles", "checks-not-met", "checks-not-documented"),
+}
+_IN_SELECTION: Mapping[str, Sequence[str]] = {
+    "primary": tuple(_OF_SCENARIO),
+    "also": ("also",),
+    "undecided": ("possible",),
+    "fallback": ("fallback",),
+    "nearest": ("nearest", "nearest-title"),
+    "failed_criteria": ("failed",),
+}
+_AT_STATUS: Mapping[str, Sequence[str]] = {NOT_RATED: ("not-rated",), NO_MATCH: ("no-scenario",)}
+
+_in_record, _in_judgement = attrgetter(*_IN_RECORD), attrgetter(*_IN_JUDGEMENT)
+_in_selection = attrgetter(*_IN_SELECTION)
+
+
+def _there_is(record: Record, judgement: Judgement) -> tuple[bool, ...]:
+    return tuple(map(bool, _in_record(record) + _in_judgement(judgement)))
+
+
+def _there_is_in(selection: Selection) -> tuple[bool, ...]:
+    return tuple(map(bool, _in_selection(selection)))
+
+
+@lru_cache(maxsize=1024)
+def _silent(status: str, there_is: tuple[bool, ...]) -> Mapping[str, Entries]:
+    """The parts that have nothing to say, given what there is in the record and in the judgement."""
+    spoken_of = zip((*_IN_RECORD.values(), *_IN_JUDGEMENT.values()), there_is, strict=True)
+    silent = [name for names, is_there in spoken_of if not is_there for name in names]
+    return dict.fromkeys([*silent, *[n for at, names in _AT_STATUS.items() if at != status for n in names]], ())
+
+
+@lru_cache(maxsize=64)
+def _beside(there_is: tuple[bool, ...]) -> Mapping[str, Entries]:
+    """The parts that have nothing to say, given what there is in the selection."""
+    spoken_of = zip(_IN_SELECTION.values(), there_is, strict=True)
+    return dict.fromkeys([name for names, is_there in spoken_of if not is_there for name in names], ())
+
+
+PART_NAMES = frozenset({*_PARTS, *_OF_SELECTION, *_OF_PROCEDURE, *_OF_SCENARIO})

@@ -62,7 +62,7 @@ class OrderCodes:
         if level is not None and level in self.of_levels:
             return self.of_levels[level]
         concept = order.get("code")
-        codings = listed(concept.get("coding")) if isinstance(concept, Mapping) else []
+        codings = listed(concept.get("coding")) if isinstance(concept, dict) else []
         found: set[str] = set()
         for coding in codings:
             code = self.by_code.get((str(coding.get("system")), str(coding.get("code"))))
@@ -108,7 +108,7 @@ def replaced(draft: Mapping[str, Any], procedure: str, name: str, system: str, c
     """The draft ordering `procedure` instead, coded in the systems in which it came, everything else kept."""
     order = without_marks(draft)
     concept = order.get("code")
-    came = listed(concept.get("coding")) if isinstance(concept, Mapping) else []
+    came = listed(concept.get("coding")) if isinstance(concept, dict) else []
     codings = []
     for coding in came:
         if coding.get("system") == system:

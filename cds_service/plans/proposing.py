@@ -70,13 +70,14 @@ class OrderProposals:
         region = offers.codes.region(record.rated_as or record.procedure or "", record.level, draft or {})
         self.values = OrderWords(judged, knowhow, words, draft, evidence, region, language)
         self.fired = [finding for finding, _ in self.values.fired]  # the rules that fire at any target, each once
+        self.codes = _codes(draft)
         self.safety_ask = tuple([fact for fact in record.safety_ask if fact not in record.must_ask])
 
     def proposals(self) -> tuple[Proposal, ...]:
         """One for each card of the policy that has something to say about the order at this hook."""
         found = []
         for template in self.policy.cards_at(self.hook):
-            speaking = self.speaking(template)
+            speaking = self.speaking(template) if template.about == "rules" and self.fired else ()
             indicator = self.indicator(template, speaking)
             if indicator is not None:
                 found.append(self.proposal(template, indicator, speaking))
@@ -86,28 +87,23 @@ class OrderProposals:
 
     def speaking(self, template: CardTemplate) -> list[Finding]:
         """The rules that fire and that a card about rules is for."""
-        if template.about != "rules" or not self.fired:
-            return []
         return [finding for finding in self.fired if finding.rule.severity in template.severity]
 
     def indicator(self, template: CardTemplate, speaking: Sequence[Finding]) -> str | None:
         """How serious this card is; None: nothing to say."""
-        record = self.record
-        match template.about:
-            case "rating":
-                if record.status == ASK or (record.indicator == "info" and self.is_silent()):
-                    return None
-                meaning = self.policy.rating_meanings.get(record.rating or "")
-                return meaning.indicator if meaning else "info"
-            case "questions":
-                return "warning" if record.status == ASK else None
-            case "safety-questions":
-                return "warning" if self.asked(template) else None
-            case "rules":
-                if speaking:
-                    return worst_indicator([self._weight(finding) for finding in speaking])
-                return "warning" if template.asks_safety and record.safety_ask else None
-        return None
+        record, about = self.record, template.about
+        if about == "rules":
+            if speaking:
+                return worst_indicator([self._weight(finding) for finding in speaking])
+            return "warning" if template.asks_safety and record.safety_ask else None
+        if about == "rating":
+            if record.status == ASK or (record.indicator == "info" and self.is_silent()):
+                return None
+            meaning = self.policy.rating_meanings.get(record.rating or "")
+            return meaning.indicator if meaning else "info"
+        if about == "questions":
+            return "warning" if record.status == ASK else None
+        return "warning" if about == "safety-questions" and self.safety_ask else None
 
     def is_silent(self) -> bool:
         """Whether nothing is said where no scenario fits, for the reason that there is here."""
@@ -122,12 +118,12 @@ class OrderProposals:
         if not found:
             return ()
         wanted = self.record.indicator
-        worst = max(found, key=_seriousness)
+        worst = max(found, key=_seriousness) if len(found) > 1 else found[0]
         if SERIOUSNESS[wanted] > _seriousness(worst):
             found[found.index(worst)] = replace(worst, indicator=wanted)
         return _each_button_once(found)
 
-    def proposal(self, template: CardTemplate, indicator: str, speaking: list[Finding]) -> Proposal:
+    def proposal(self, template: CardTemplate, indicator: str, speaking: Sequence[Finding]) -> Proposal:
         """One card."""
         citations = self.citations(template, speaking)
         label, url = self.source(citations)
@@ -174,7 +170,7 @@ class OrderProposals:
     def content(self, template: CardTemplate, speaking: Sequence[Finding]) -> tuple[str, ...]:
         """What the advice says: two cards with the same content are the same advice."""
         record = self.record
-        head = (_codes(self.draft), str(record.procedure), record.status, str(record.level))
+        head = (self.codes, str(record.procedure), record.status, str(record.level))
         severity = template.severity
         if template.about == "rules":
             named = speaking if severity else self.fired
@@ -261,7 +257,7 @@ class OrderProposals:
             if judgement.logic is None or not behind:
                 continue
             fired = tuple([finding for finding in behind if finding.fires])
-            if fired:
+            if [finding for finding in fired if finding.rule.suggests or finding.rule.suggests_avoiding]:
                 avoiding = all(finding.rule.suggests_avoiding for finding in fired)
                 for procedure in suggested_next(_sketch(judgement, fired, judgement.logic, self.knowhow)):
                     suggested.setdefault(procedure, avoiding)
@@ -357,7 +353,7 @@ class OrderProposals:
 
     def sites(self) -> list[Mapping[str, Any]]:
         """The body sites of the order."""
-        return [site for site in listed((self.draft or {}).get("bodySite")) if isinstance(site, Mapping)]
+        return [site for site in listed((self.draft or {}).get("bodySite")) if isinstance(site, dict)]
 
     def failure(self) -> Proposal:
         """The card that says what could not be worked out."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -29,14 +29,24 @@ class Vocabulary:
     answer_names: Mapping[str, str]
     questions: QuestionBook
     criteria_words: Mapping[tuple[str, str], str]  # definition -> its `@says`
+    _answered: dict[tuple[str, bool], str] = field(default_factory=dict, repr=False)
+
+    def answered(self, fact: str, answer: bool) -> str:
+        """A fact with a yes or no."""
+        found = self._answered.get((fact, answer))
+        if found is None:
+            name = "true" if answer else "false"
+            word = str(self.answer_names.get(name, "yes" if answer else "no"))
+            found = self._answered[fact, answer] = f"{self.fact_names.get(fact) or fact}: {word}"
+        return found
 
 
 def order_text(order: Mapping[str, Any] | None) -> str:
     """The order in the words of whoever wrote it, safe to print."""
     concept = (order or {}).get("code")
-    if not isinstance(concept, Mapping):
+    if not isinstance(concept, dict):
         return ""
-    codings = [coding for coding in concept.get("coding") or () if isinstance(coding, Mapping)]
+    codings = [coding for coding in concept.get("coding") or () if isinstance(coding, dict)]
     text = concept.get("text") or next((c.get("display") for c in codings if c.get("display")), "")
     return escape(str(text)) if text else ""
 
@@ -160,27 +170,23 @@ def _number(value: Any) -> str:
 
 def fact_words(entry: FactEvidence, words: Vocabulary) -> str:
     """A fact with its value, and the kind and date of what says so."""
-    name = words.fact_names.get(entry.fact) or entry.fact
-    if entry.value is True:
-        value = str(words.answer_names.get("true", "yes"))
-    elif entry.value is False:
-        value = str(words.answer_names.get("false", "no"))
+    value, references = entry.value, entry.references
+    said = words.answered(entry.fact, value) if value is True or value is False else _valued(entry, words)
+    if len(references) == 1:
+        origin = [references[0].partition("/")[0]]
     else:
-        value = _option_words(entry, words)
-    kinds = dict.fromkeys([reference.partition("/")[0] for reference in entry.references])
-    origin = [kind for kind in kinds if kind]
+        origin = list(dict.fromkeys([reference.partition("/")[0] for reference in references]))
     if entry.dated:
         origin.append(entry.dated)
     if entry.from_text:
         origin.append(str(words.answer_names.get("read-from-text", "read from text")))
-    return f"{name}: {value} ({', '.join(origin)})" if origin else f"{name}: {value}"
+    return f"{said} ({', '.join(origin)})" if origin else said
 
 
-def _option_words(entry: FactEvidence, words: Vocabulary) -> str:
-    """The value as the question about the fact offers it, else with its unit."""
+def _valued(entry: FactEvidence, words: Vocabulary) -> str:
+    """A fact with the value as the question about it offers it, else with its unit."""
     question = words.questions.questions.get(entry.fact)
-    for option in question.options if question is not None else ():
-        if option.code == entry.value:
-            return option.display if not entry.unit or entry.unit == "1" else f"{option.display} {entry.unit}"
-    value = _number(entry.value)
-    return value if not entry.unit or entry.unit == "1" else f"{value} {entry.unit}"
+    options = question.options if question is not None else ()
+    value = next((option.display for option in options if option.code == entry.value), None) or _number(entry.value)
+    unit = f" {entry.unit}" if entry.unit and entry.unit != "1" else ""
+    return f"{words.fact_names.get(entry.fact) or entry.fact}: {value}{unit}"

@@ -26,9 +26,8 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     provisional: str | None = None
     nearest: str | None = None
     reason: str | None = None
-    lists: Mapping[str, tuple[str, ...]] = msgspec.field(
-        default_factory=dict
-    )  # absolute, relative, cautions, info, ...
+    # absolute, relative, cautions, info, ...
+    lists: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     must_ask: tuple[str, ...] = ()
     safety_ask: tuple[str, ...] = ()
     notes_unknown: tuple[str, ...] = ()
@@ -45,61 +44,89 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 def render_record(record: Record, *, within: bool = False) -> dict[str, Any]:
     """The record as JSON without anything null or empty; `within` another one without the parts that both share."""
-    shared: dict[str, Any] = {}
+    out: dict[str, Any] = {}
     if not within:
-        shared = {
-            "order": record.order,
-            "subject": record.subject,
-            "procedure": record.procedure,
-            "ratedAs": record.rated_as,
-            "candidates": record.candidates,
-        }
-    rendered = {
-        **shared,
-        "level": record.level,
-        "status": record.status,
-        "primaryVariant": record.primary,
-        "alsoMatches": record.also,
-        "rating": record.rating,
-        "panelDisagreement": record.disagreement if record.rating else None,
-        "provisionalRating": record.provisional,
-        "nearest": record.nearest,
-        "reason": record.reason,
-        **record.lists,
-        "mustAsk": record.must_ask,
-        "safetyAsk": record.safety_ask,
-        "notesUnknown": record.notes_unknown,
-        "alternatives": record.alternatives,
-        "suggestedNext": record.suggested_next,
-        "careFlags": record.care_flags,
-        "failed": record.failures,
-        "indicator": record.indicator,
-        "plan": record.plan,
-        "evidence": () if within else tuple([_evidence(entry) for entry in record.evidence]),
-        "levels": tuple([render_record(level, within=True) for level in record.levels]),
-    }
-    return {
-        name: _entries(value) if value.__class__ is tuple else value
-        for name, value in rendered.items()
-        if value or value is False
-    }
+        if record.order:
+            out["order"] = record.order
+        if record.subject:
+            out["subject"] = record.subject
+        if record.procedure:
+            out["procedure"] = record.procedure
+        if record.rated_as:
+            out["ratedAs"] = record.rated_as
+        if record.candidates:
+            out["candidates"] = _entries(record.candidates)
+    if record.level:
+        out["level"] = record.level
+    out["status"] = record.status
+    _put_result(out, record)
+    for name, ids in record.lists.items():
+        if ids:
+            out[name] = _entries(ids)
+    _put_rest(out, record)
+    out["indicator"] = record.indicator
+    if record.plan:
+        out["plan"] = record.plan
+    if record.evidence and not within:
+        out["evidence"] = [_evidence(entry) for entry in record.evidence]
+    if record.levels:
+        out["levels"] = [render_record(level, within=True) for level in record.levels]
+    return out
 
 
-def _entries(value: Iterable[Any]) -> list[Any]:
-    return [entry for entry in value if entry]
+def _put_result(out: dict[str, Any], record: Record) -> None:
+    """What the scenarios come to."""
+    if record.primary:
+        out["primaryVariant"] = record.primary
+    if record.also:
+        out["alsoMatches"] = _entries(record.also)
+    if record.rating:
+        out["rating"] = record.rating
+        out["panelDisagreement"] = record.disagreement
+    if record.provisional:
+        out["provisionalRating"] = record.provisional
+    if record.nearest:
+        out["nearest"] = record.nearest
+    if record.reason:
+        out["reason"] = record.reason
+
+
+def _put_rest(out: dict[str, Any], record: Record) -> None:
+    """What is to be asked, what else would do, what is missing."""
+    if record.must_ask:
+        out["mustAsk"] = _entries(record.must_ask)
+    if record.safety_ask:
+        out["safetyAsk"] = _entries(record.safety_ask)
+    if record.notes_unknown:
+        out["notesUnknown"] = _entries(record.notes_unknown)
+    if record.alternatives:
+        out["alternatives"] = _entries(record.alternatives)
+    if record.suggested_next:
+        out["suggestedNext"] = _entries(record.suggested_next)
+    if record.care_flags:
+        out["careFlags"] = _entries(record.care_flags)
+    if record.failures:
+        out["failed"] = _entries(record.failures)
+
+
+def _entries(values: Iterable[Any]) -> list[Any]:
+    return [value for value in values if value]
 
 
 def _evidence(entry: FactEvidence) -> dict[str, Any]:
     rendered: dict[str, Any] = {"fact": entry.fact}
     value = entry.value
-    if value.__class__ is list:
-        value = _known(value)
-    if value.__class__ is bool or not (value is None or value == "" or value == []):
+    if value is True or value is False:
         rendered["value"] = value
-    if entry.unit and entry.unit != "1":
-        rendered["unit"] = entry.unit
+    elif value is not None:
+        if value.__class__ is list:
+            value = _known(value)
+        if value != "" and value != []:
+            rendered["value"] = value
+        if entry.unit and entry.unit != "1":
+            rendered["unit"] = entry.unit
     if entry.references:
-        rendered["from"] = _entries(entry.references)
+        rendered["from"] = [reference for reference in entry.references if reference]
     if entry.dated:
         rendered["dated"] = entry.dated
     if entry.from_text:
