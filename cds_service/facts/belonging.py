@@ -18,16 +18,15 @@ def of_patient(members: Sequence[Struct], patient_id: str, full_urls: FullUrls) 
     """The resources (of one type) that are not another patient's; those that are nobody's stay."""
     if not members:
         return members
-    fhir_type: str = members[0].fhir_type  # type: ignore[attr-defined]
-    path = r4().type(fhir_type).patient_path
-    if path is None:
+    way = _way(members[0].__class__)
+    if way is None:
         return members
-    if fhir_type == "Patient":
+    path, read = way
+    if read is None:
         return [member for member in members if member.id == patient_id]  # type: ignore[attr-defined]
-    read = _reader(path)
     try:
         # Nearly always all of them name the patient in the same words.
-        if set(map(read, members)) == {f"Patient/{patient_id}"}:
+        if list(map(read, members)).count(f"Patient/{patient_id}") == len(members):
             return members
     except AttributeError:
         pass
@@ -35,8 +34,13 @@ def of_patient(members: Sequence[Struct], patient_id: str, full_urls: FullUrls) 
 
 
 @functools.cache
-def _reader(path: str) -> Callable[[Struct], Any]:
-    return attrgetter(f"{attribute_name(path)}.reference")
+def _way(made: type[Struct]) -> tuple[str, Callable[[Struct], Any] | None] | None:
+    """The path to the patient of a type and what reads the text there; no reader for the Patient, no way for some."""
+    fhir_type: str = made.fhir_type  # type: ignore[attr-defined]
+    path = r4().type(fhir_type).patient_path
+    if path is None:
+        return None
+    return path, None if fhir_type == "Patient" else attrgetter(f"{attribute_name(path)}.reference")
 
 
 def _may_be(resource: Struct, path: str, patient_id: str, full_urls: FullUrls) -> bool:

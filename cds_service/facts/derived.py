@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
+from operator import attrgetter
 from typing import Any, Protocol
 
-from cds_service.facts.coding import attributes_at
 from cds_service.fhir.model.types import r4
 from cds_service.fhir.structs.flavours import Struct, full
 
@@ -62,39 +62,39 @@ class TextEvidence(Protocol):
 
 
 def derive_codings(resources: Sequence[Struct], derive: DeriveCodings, coding_type: type[Struct]) -> list[Struct]:
-    """Put derived codings into concepts that have only text; the resources that got some."""
-    marked: list[Struct] = []
-    for resource in resources:
-        fhir_type: str = resource.fhir_type  # type: ignore[attr-defined]
-        changed = False
-        for attribute, read_as in _places(fhir_type):
-            value: Any = getattr(resource, attribute, None)
-            if not value:
+    """Put derived codings into concepts that have only text; the resources (of one type) that got some."""
+    marked: dict[int, Struct] = {}
+    for read, is_list, read_as in _places(resources[0].__class__) if resources else ():
+        for resource, value in zip(resources, map(read, resources), strict=True):
+            if value is None:
                 continue
-            for concept in value if type(value) is list else (value,):
-                codings = getattr(concept, "coding", None)
+            for concept in value if is_list else (value,):
+                codings = concept.coding
                 # Most concepts have a code, and this is asked of every resource: they are through here.
                 if codings and codings[0].code:
                     continue
-                changed = _fill(concept, read_as, derive, coding_type) or changed
-        if changed:
-            marked.append(resource)
-    return marked
+                if _fill(concept, read_as, derive, coding_type):
+                    marked[id(resource)] = resource
+    return list(marked.values())
 
 
 @cache
-def _places(fhir_type: str) -> tuple[tuple[str, str], ...]:
-    """Where resources of a type have texts that stand for codes, and like which type's they are read."""
-    path = r4().type(fhir_type).primary_code_path
-    attributes = attributes_at(fhir_type, path) if path is not None and "." not in path else ()
-    reason = _LIKE_A_PROBLEM.get(fhir_type)
-    return (*((attribute, fhir_type) for attribute in attributes), *([(reason, "Condition")] if reason else []))
+def _places(made: type[Struct]) -> tuple[tuple[Callable[[Any], Any], bool, str], ...]:
+    """What reads the concepts of a resource whose texts stand for codes, and like which type's they are read."""
+    fhir_type: str = made.fhir_type  # type: ignore[attr-defined]
+    info = r4().type(fhir_type)
+    path, reason = info.primary_code_path, _LIKE_A_PROBLEM.get(fhir_type)
+    found: list[tuple[Callable[[Any], Any], bool, str]] = []
+    for step, read_as in ((path, fhir_type), (reason, "Condition")):
+        element = info.element(step) if step is not None and "." not in step else None
+        attribute = element.attributes.get("CodeableConcept") if element is not None else None
+        if element is not None and attribute in made.__struct_fields__:
+            found.append((attrgetter(attribute), element.is_list, read_as))
+    return tuple(found)
 
 
 def _fill(concept: Any, fhir_type: str, derive: DeriveCodings, coding_type: type[Struct]) -> bool:
-    if getattr(concept, "fhir_type", None) != "CodeableConcept" or not concept.text:
-        return False
-    if any(coding.code for coding in concept.coding):
+    if not concept.text or any(coding.code for coding in concept.coding):
         return False
     found = [coding_type(system=system, code=code) for system, code in derive(fhir_type, concept.text)]
     if found:

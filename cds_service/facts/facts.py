@@ -18,7 +18,7 @@ from cds_service.facts.derived import (
     observations_of,
 )
 from cds_service.facts.groups import CodeGroups, Membership
-from cds_service.facts.indexes import Index
+from cds_service.facts.indexes import Hits, Index, look_for
 from cds_service.facts.members import Members, in_order
 from cds_service.facts.origins import Batch, Origin
 from cds_service.facts.sites import Sites
@@ -46,6 +46,7 @@ class Facts:
         "_derived",
         "_full_urls",
         "_groups",
+        "_hits",
         "_indexes",
         "_is_closed",
         "_members",
@@ -80,6 +81,7 @@ class Facts:
         self._derive = derive if derive is not None or texts is None else texts.codings
         self._texts = texts
         self._derived: dict[int, Struct] = {}
+        self._hits: dict[tuple[str, str], Hits] = {}
         self._indexes: dict[tuple[str, str], Index] = {}
         self._members: dict[str, Members] = {}
         self._by_reference: dict[tuple[str, str], Struct] | None = None
@@ -106,27 +108,25 @@ class Facts:
         self, batches: Sequence[Batch], patient_id: str | None
     ) -> tuple[dict[str, Sequence[Struct]], dict[str, Sequence[Struct]]]:
         """Stored resources and those of the context by type, without other patients' and older copies."""
-        stored: dict[str, list[Struct]] = {}
-        context: dict[str, list[Struct]] = {}
+        stored: dict[str, Sequence[Struct]] = {}
+        context: dict[str, Sequence[Struct]] = {}
         for batch in batches:
             place = context if batch.origin.source == "context" else stored
-            kinds = set(map(type, batch.resources))
-            if len(kinds) == 1:
-                place.setdefault(kinds.pop().fhir_type, []).extend(batch.resources)  # type: ignore[attr-defined]
-                continue
-            for resource in batch.resources:
-                place.setdefault(resource.fhir_type, []).append(resource)  # type: ignore[attr-defined]
-        kept: list[dict[str, Sequence[Struct]]] = []
+            for name, members in _by_type(batch.resources):
+                before = place.get(name)
+                place[name] = members if before is None else [*before, *members]
         if patient_id is None and len(stored.get("Patient", ())) == 1:
             patient_id = stored["Patient"][0].id  # type: ignore[attr-defined]
-        for by_type in (stored, context):
-            result: dict[str, Sequence[Struct]] = {}
-            for name, found in by_type.items():
-                own = of_patient(found, patient_id, self._at_full_urls) if patient_id is not None else found
-                if own:
-                    result[name] = latest_versions(own)
-            kept.append(result)
-        return kept[0], kept[1]
+        return self._own(stored, patient_id), self._own(context, patient_id)
+
+    def _own(self, by_type: Mapping[str, Sequence[Struct]], patient_id: str | None) -> dict[str, Sequence[Struct]]:
+        """The newest of each resource that is not another patient's."""
+        result: dict[str, Sequence[Struct]] = {}
+        for name, found in by_type.items():
+            own = of_patient(found, patient_id, self._at_full_urls) if patient_id is not None else found
+            if own:
+                result[name] = latest_versions(own)
+        return result
 
     # -- retrieving -------------------------------------------------------------------------------------------------
 
@@ -150,12 +150,20 @@ class Facts:
         if self._texts is not None and "DiagnosticReport" in names:
             names.add("Observation")  # what a report says may be the only one
         for name in names:
-            for place in sites.by_type.get(name, ()):
-                if place.code_path is not None:
-                    index = self._indexes.get((name, place.code_path)) or self._make_index(name, place.code_path)
-                    found |= index.found_at(place)
-                elif self._of_type(name).resources:
+            places = sites.by_type.get(name)
+            resources = self._of_type(name).resources if places is not None else ()
+            if places is None or not resources:
+                continue
+            for place in places:
+                if place.code_path is None:
                     found |= place.bit
+                    continue
+                hits = look_for(place, resources, self._resolve_text)
+                if hits is None:
+                    found |= place.all_bits  # whoever looks for these is told that they cannot be found
+                else:
+                    found |= hits.bits
+                    self._hits[name, place.code_path] = hits
         return found
 
     def codes(self, type_name: str, code_path: str) -> Iterable[Pair]:
@@ -164,8 +172,9 @@ class Facts:
         return index.by_code().keys()
 
     def _make_index(self, type_name: str, code_path: str) -> Index:
-        index = Index(type_name, code_path, self._of_type(type_name), self._resolve_text)
-        self._indexes[(type_name, code_path)] = index
+        key = (type_name, code_path)
+        index = Index(type_name, code_path, self._of_type(type_name), self._resolve_text, self._hits.get(key))
+        self._indexes[key] = index
         return index
 
     def _of_type(self, type_name: str) -> Members:
@@ -300,6 +309,17 @@ class Facts:
     def read_from_text(self) -> frozenset[str]:
         """References of the resources retrieved so far of which a code was derived from free text."""
         return frozenset(self.reference_to(resource) for resource in self._derived.values())
+
+
+def _by_type(resources: Sequence[Struct]) -> Iterable[tuple[str, Sequence[Struct]]]:
+    """The resources of each type; most answers have one."""
+    kinds: set[Any] = set(map(type, resources))
+    if len(kinds) == 1:
+        return ((kinds.pop().fhir_type, resources),)
+    found: dict[str, list[Struct]] = {}
+    for resource in resources:
+        found.setdefault(resource.fhir_type, []).append(resource)  # type: ignore[attr-defined]
+    return found.items()
 
 
 def facts_from_bundle(

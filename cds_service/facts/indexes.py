@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
+from itertools import repeat
 from operator import attrgetter
 from typing import Any
+
+import msgspec
 
 from cds_service.errors import CdsError
 from cds_service.facts.coding import Pair, Resolve, coded_attributes_at, codes_at
@@ -24,57 +27,67 @@ class UnreadElement(CdsError):
     code = "unread-element"
 
 
+class Hits(msgspec.Struct, frozen=True, gc=False):
+    """The resources with a code of a group that is looked for at a place, with a bit for each of these groups."""
+
+    place: Place
+    bits: int
+    """Those of all resources together."""
+    resources: list[tuple[int, Struct]]
+
+
+def look_for(place: Place, resources: Sequence[Struct], resolve: Resolve) -> Hits | None:
+    """The hits among some resources of the type of a place; None where the element was not decoded."""
+    path = place.code_path or ""
+    try:
+        readers = _readers(resources[0].__class__, place.type_name, path)
+    except UnreadElement:
+        return None
+    concepts: Iterable[Any] = repeat(None)
+    others: Sequence[_Reader] | None = readers
+    if readers and readers[0].holds == "concept":  # by far the usual case
+        concepts, others = map(readers[0].read, resources), readers[1:] or None
+    found: list[tuple[int, Struct]] = []
+    all_bits = 0
+    of_code = place.of_code
+    for resource, concept in zip(resources, concepts, strict=False):
+        bits = 0
+        if concept is not None:
+            for coding in concept.coding:
+                known = of_code.get(coding.code)
+                if known is not None and known[0] == coding.system:
+                    bits |= known[1]
+                else:
+                    bits |= place.bits(coding.system, coding.code)
+        elif others is not None:
+            for system, code in _codes(resource, path, others, resolve):
+                bits |= place.bits(system, code)
+        if bits:
+            found.append((bits, resource))
+            all_bits |= bits
+    return Hits(place, all_bits, found)
+
+
 class Index:
     """The resources of one type by the codes at one path."""
 
-    __slots__ = ("_by_code", "_by_group", "_hits", "_members", "_path", "_place", "_resolve", "_type", "_version")
+    __slots__ = ("_by_code", "_by_group", "_hits", "_members", "_path", "_resolve", "_type", "_version")
 
-    def __init__(self, type_name: str, code_path: str, members: Members, resolve: Resolve) -> None:
-        self._type, self._path, self._members, self._resolve = type_name, code_path, members, resolve
-        self._place: Place | None = None
-        self._hits: list[tuple[int, Struct]] = []
+    def __init__(self, type_name: str, code_path: str, members: Members, resolve: Resolve, hits: Hits | None) -> None:
+        self._type, self._path, self._members, self._resolve, self._hits = type_name, code_path, members, resolve, hits
         self._by_code: dict[Pair, list[Struct]] | None = None
         self._by_group: dict[int, list[Struct]] = {}
         self._version = -1  # of the groups that were known when `_by_group` was filled
-
-    def found_at(self, place: Place) -> int:
-        """Which of the groups of a place have members here, a bit for each."""
-        resources = self._members.resources
-        if not resources:
-            return 0
-        hits: list[tuple[int, Struct]] = []
-        try:
-            readers = _readers(resources[0].__class__, self._type, self._path)
-        except UnreadElement:
-            return place.all_bits  # whoever looks for them is told so
-        if len(readers) == 1 and readers[0].holds == "concept":
-            found = _concepts_in(place, resources, readers[0].read, hits)
-        else:
-            found = self._codes_in(place, resources, readers, hits)
-        self._place, self._hits = place, hits
-        return found
-
-    def _codes_in(
-        self, place: Place, resources: Sequence[Struct], readers: Sequence[_Reader], hits: list[tuple[int, Struct]]
-    ) -> int:
-        found = 0
-        for resource in resources:
-            bits = 0
-            for system, code in self._pairs(resource, readers):
-                bits |= place.bits(system, code)
-            if bits:
-                hits.append((bits, resource))
-                found |= bits
-        return found
 
     def members_of(self, membership: Membership, groups: CodeGroups) -> list[Struct]:
         """The resources with a code of a group, in order."""
         key = id(membership)
         found = self._by_group.get(key)
         if found is None:
-            bit = self._place.bit_of.get(key) if self._place is not None else None
-            if bit is not None:
-                found = self._members.some([resource for bits, resource in self._hits if bits & bit])
+            hits = self._hits
+            bit = hits.place.bit_of.get(key) if hits is not None else None
+            if hits is not None and bit is not None:
+                found = self._members.some([resource for bits, resource in hits.resources if bits & bit])
             else:
                 found = self._searched(membership, groups)
             self._by_group[key] = found
@@ -113,52 +126,30 @@ class Index:
         if self._by_code is None:
             by_code: dict[Pair, list[Struct]] = {}
             resources = self._members.all()
-            if resources:
-                readers = _readers(resources[0].__class__, self._type, self._path)
-                for resource in resources:
-                    for pair in self._pairs(resource, readers):
-                        members = by_code.get(pair)
-                        if members is None:
-                            by_code[pair] = [resource]
-                        elif members[-1] is not resource:
-                            members.append(resource)
+            readers = _readers(resources[0].__class__, self._type, self._path) if resources else ()
+            for resource in resources:
+                for pair in _codes(resource, self._path, readers, self._resolve):
+                    members = by_code.get(pair)
+                    if members is None:
+                        by_code[pair] = [resource]
+                    elif members[-1] is not resource:
+                        members.append(resource)
             self._by_code = by_code
         return self._by_code
 
-    def _pairs(self, resource: Struct, readers: Sequence[_Reader]) -> Iterable[Pair]:
-        """The codes of a resource."""
-        for reader in readers:
-            value = reader.read(resource)
-            if value is None:
-                continue
-            if reader.holds == "concept":
-                return [(coding.system, coding.code) for coding in value.coding]
-            if reader.holds == "concepts":
-                return [(coding.system, coding.code) for concept in value for coding in concept.coding]
-            return codes_at(resource, self._path, self._resolve)
-        return () if readers else codes_at(resource, self._path, self._resolve)
 
-
-def _concepts_in(
-    place: Place, resources: Sequence[Struct], read: Callable[[Any], Any], hits: list[tuple[int, Struct]]
-) -> int:
-    """The bits of all resources that have one concept each; those with any are put to the hits."""
-    found = 0
-    of_code = place.of_code
-    for resource, concept in zip(resources, map(read, resources), strict=True):
-        if concept is None:
+def _codes(resource: Struct, path: str, readers: Sequence[_Reader], resolve: Resolve) -> Iterable[Pair]:
+    """The codes of a resource."""
+    for reader in readers:
+        value = reader.read(resource)
+        if value is None:
             continue
-        bits = 0
-        for coding in concept.coding:
-            known = of_code.get(coding.code)
-            if known is not None and known[0] == coding.system:
-                bits |= known[1]
-            else:
-                bits |= place.bits(coding.system, coding.code)
-        if bits:
-            hits.append((bits, resource))
-            found |= bits
-    return found
+        if reader.holds == "concept":
+            return [(coding.system, coding.code) for coding in value.coding]
+        if reader.holds == "concepts":
+            return [(coding.system, coding.code) for concept in value for coding in concept.coding]
+        return codes_at(resource, path, resolve)
+    return () if readers else codes_at(resource, path, resolve)
 
 
 class _Reader:

@@ -14,8 +14,7 @@ _by_id = attrgetter("id")
 
 def latest_versions(members: Sequence[Struct]) -> Sequence[Struct]:
     """The resources (of one type), each id once; those without an id are all kept."""
-    ids = set(map(_by_id, members))
-    if len(ids) == len(members):
+    if len(members) == 1 or len(set(map(_by_id, members))) == len(members):
         return members
     newest: dict[str, Struct] = {}
     nameless: list[Struct] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ RawMembers = Mapping[str, msgspec.Raw]
 
 _DRAFTS = frozenset({"draftOrders", "orders", "medications"})
 _NULL = msgspec.Raw(b"null")
+_NOTHING = msgspec.Raw(b"")
 
 
 class _Head(msgspec.Struct):
@@ -34,6 +36,7 @@ class _Bundle(msgspec.Struct):
     entry: list[_Entry] = []
 
 
+_FORMS: Mapping[str, Any] = {"text": str, "references": list[str], "bundle": _Bundle}
 _text = msgspec.json.Decoder(str)
 _texts = msgspec.json.Decoder(list[str])
 _head = msgspec.json.Decoder(_Head)
@@ -41,11 +44,23 @@ _bundle = msgspec.json.Decoder(_Bundle)
 _raws = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def parse_context(hook: str, members: RawMembers, limits: Limits) -> Context:
-    """The context as its hook defines it; a MalformedRequest names the first member that does not hold."""
-    present = {name: raw for name, raw in members.items() if raw != _NULL}
+@functools.cache
+def context_type(hook: str) -> Any:
+    """The msgspec type of the usual context of a hook: one whose members all have one name and one form, or any."""
     defined = members_of(hook)
-    found = _read_defined(defined, present) if defined else _read_by_shape(present)
+    if defined is None or any(member.aliases or member.kind not in _FORMS for member in defined):
+        return dict[str, msgspec.Raw]
+    return msgspec.defstruct("_Members", [(member.name, _FORMS[member.kind] | None, None) for member in defined])
+
+
+def parse_context(hook: str, members: RawMembers | msgspec.Struct, limits: Limits) -> Context:
+    """The context as its hook defines it; a MalformedRequest names the first member that does not hold."""
+    defined = members_of(hook)
+    if isinstance(members, msgspec.Struct):
+        found = _take_defined(defined or (), members)
+    else:
+        present = {name: raw for name, raw in members.items() if raw != _NULL}
+        found = _read_defined(defined, present) if defined else _read_by_shape(present)
     resources: list[ContextResource] = []
     for name, raws in found.resources.items():
         for place, raw in raws:
@@ -79,6 +94,24 @@ class _Found:
         self.resources: dict[str, list[tuple[str, msgspec.Raw]]] = {}
 
 
+def _take_defined(defined: tuple[Member, ...], members: msgspec.Struct) -> _Found:
+    """The members of a context that has the usual type."""
+    found = _Found()
+    for member in defined:
+        name = member.name
+        value = getattr(members, name)
+        if value is None:
+            if member.required:
+                raise _missing(name)
+        elif member.kind == "text":
+            found.texts[name] = _checked_text(member, name, value.strip())
+        elif member.kind == "references":
+            found.references[name] = tuple(value)
+        else:
+            found.resources[name] = _entries(name, value)
+    return found
+
+
 def _read_defined(defined: tuple[Member, ...], present: RawMembers) -> _Found:
     found = _Found()
     for member in defined:
@@ -89,15 +122,12 @@ def _read_defined(defined: tuple[Member, ...], present: RawMembers) -> _Found:
             continue
         raw = present[name]
         if member.kind == "text":
-            text = _read_text(name, raw)
-            if member.required and not text:
-                raise MalformedRequest(f"context.{name} is empty.", member=f"context.{name}")
-            found.texts[member.name] = text
+            found.texts[member.name] = _checked_text(member, name, _read_text(name, raw))
         elif member.kind == "references":
             one = name in member.aliases and _is_text(raw)
             found.references[member.name] = (_read_text(name, raw),) if one else _read_texts(name, raw)
         elif member.kind == "bundle":
-            found.resources[member.name] = list(_read_bundle(name, raw))
+            found.resources[member.name] = _read_bundle(name, raw)
         else:
             found.resources[member.name] = list(_read_any(name, raw))
     return found
@@ -120,6 +150,12 @@ def _read_by_shape(present: RawMembers) -> _Found:
     return found
 
 
+def _checked_text(member: Member, name: str, text: str) -> str:
+    if member.required and not text:
+        raise MalformedRequest(f"context.{name} is empty.", member=f"context.{name}")
+    return text
+
+
 def _read_text(name: str, raw: msgspec.Raw) -> str:
     try:
         return _text.decode(raw).strip()
@@ -134,16 +170,22 @@ def _read_texts(name: str, raw: msgspec.Raw) -> tuple[str, ...]:
         raise MalformedRequest(f"context.{name} must be an array of strings.", member=f"context.{name}") from None
 
 
-def _read_bundle(name: str, raw: msgspec.Raw) -> Iterator[tuple[str, msgspec.Raw]]:
+def _read_bundle(name: str, raw: msgspec.Raw) -> list[tuple[str, msgspec.Raw]]:
     try:
         bundle = _bundle.decode(raw)
     except msgspec.ValidationError:
         bundle = None
+    return _entries(name, bundle)
+
+
+def _entries(name: str, bundle: _Bundle | None) -> list[tuple[str, msgspec.Raw]]:
     if bundle is None or bundle.resourceType != "Bundle":
         raise MalformedRequest(f"context.{name} must be a Bundle with an array of entries.", member=f"context.{name}")
-    for index, entry in enumerate(bundle.entry):
-        if len(bytes(entry.resource)) and entry.resource != _NULL:
-            yield f"{name}.entry[{index}].resource", entry.resource
+    return [
+        (f"{name}.entry[{index}].resource", entry.resource)
+        for index, entry in enumerate(bundle.entry)
+        if entry.resource != _NOTHING and entry.resource != _NULL
+    ]
 
 
 def _read_any(name: str, raw: msgspec.Raw) -> Iterator[tuple[str, msgspec.Raw]]:

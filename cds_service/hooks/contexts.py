@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -23,8 +22,7 @@ _USER_TOKENS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ContextResource:
+class ContextResource(msgspec.Struct, frozen=True, gc=False):
     """A resource that came in the context: a draft order, a proposed appointment, a task."""
 
     type: str
@@ -46,8 +44,7 @@ class ContextResource:
             return exact
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(msgspec.Struct, frozen=True, gc=False):
     """What the hook's context says, whichever hook it is."""
 
     patient_id: str
@@ -60,7 +57,7 @@ class Context:
     tasks: tuple[ContextResource, ...] = ()
     appointments: tuple[ContextResource, ...] = ()
     resources: tuple[ContextResource, ...] = ()  # every resource of every member, those above included
-    fields: Mapping[str, str] = field(default_factory=dict)  # root members with a simple value, as sent
+    fields: Mapping[str, str] = msgspec.field(default_factory=dict)  # root members with a simple value, as sent
 
     @property
     def selected_orders(self) -> tuple[ContextResource, ...]:

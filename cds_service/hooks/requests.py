@@ -16,13 +16,14 @@ from urllib.parse import urlsplit
 import msgspec
 
 from cds_service.fhir.limits import Limits, TooDeep, TooLarge, check_depth, check_numbers
-from cds_service.hooks.context_parsing import parse_context
+from cds_service.hooks.context_parsing import context_type, parse_context
 from cds_service.hooks.contexts import Context
 from cds_service.hooks.envelopes import check_envelope
 from cds_service.hooks.profiles import ANY_CLIENT, ClientProfile
 from cds_service.hooks.refusals import MalformedRequest, WrongHook
 
 Resource = TypeVar("Resource")
+Members = TypeVar("Members")  # of the context
 
 _NULL = msgspec.Raw(b"null")
 
@@ -38,28 +39,30 @@ class FhirAuthorization:
     expires_in: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class HookRequest:
+class HookRequest(msgspec.Struct, frozen=True, gc=False):
     """One call of one hook: what was sent, by whom, and when it counts."""
 
     hook: str
     hook_instance: str
-    context: Context = field(repr=False)
+    context: Context
     as_of: datetime
     call_id: str
     # Under each key: None (asked, none), a decoded resource, or msgspec.Raw (JSON that is no resource as it stands).
-    prefetch: Mapping[str, object] = field(default_factory=dict, repr=False)
+    prefetch: Mapping[str, object] = msgspec.field(default_factory=dict)
     fhir_server: str | None = None
     fhir_authorization: FhirAuthorization | None = None
     client: ClientProfile = ANY_CLIENT
-    extension: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    extension: Mapping[str, Any] = msgspec.field(default_factory=dict)
     received: datetime | None = None  # when the call came, whatever moment it is decided for
-    body: bytes = field(default=b"", repr=False)  # as it came
-    said: bytes = field(default=b"", repr=False)  # a Bundle of what was answered to questions of ours, if anything was
+    body: bytes = b""  # as it came
+    said: bytes = b""  # a Bundle of what was answered to questions of ours, if anything was
+
+    def __repr__(self) -> str:
+        # Nothing of the patient: this may come into a log.
+        return f"HookRequest({self.hook} {self.hook_instance}, call {self.call_id}, as of {self.as_of})"
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(msgspec.Struct, frozen=True, gc=False):
     """The circumstances of a call that its body does not settle."""
 
     now: datetime
@@ -77,10 +80,10 @@ class _Authorization(msgspec.Struct):
     patient: str | None = None
 
 
-class _Envelope(msgspec.Struct, Generic[Resource]):
+class _Envelope(msgspec.Struct, Generic[Resource, Members]):
     hook: str
     hookInstance: str
-    context: dict[str, msgspec.Raw]
+    context: Members
     prefetch: dict[str, Resource | None] | None = None
     fhirServer: str | None = None
     fhirAuthorization: _Authorization | None = None
@@ -96,7 +99,10 @@ class RequestParser:
         self.hook, self.limits = hook, limits or Limits()
         # Raw takes no part in a union: without a resource type, null is told from data by its bytes.
         self._resource = None if resource_type is None else msgspec.json.Decoder(resource_type | None)
-        self._envelope = msgspec.json.Decoder(_Envelope[resource_type]) if resource_type is not None else None
+        self._envelope: msgspec.json.Decoder[_Envelope[Any, Any]] | None = None
+        if resource_type is not None:
+            envelope: Any = _Envelope
+            self._envelope = msgspec.json.Decoder(envelope[resource_type, context_type(hook)])
         self._any = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
     def parse(self, body: bytes, arrival: Arrival) -> HookRequest:
@@ -108,7 +114,7 @@ class RequestParser:
         except RecursionError:
             raise TooDeep("The JSON is nested too deeply.") from None
 
-    def _decode(self, body: bytes) -> _Envelope[Any]:
+    def _decode(self, body: bytes) -> _Envelope[Any, Any]:
         if self._envelope is not None:
             try:
                 return self._envelope.decode(body)
@@ -118,7 +124,7 @@ class RequestParser:
                 raise MalformedRequest(f"The body is not JSON: {error}.") from None
         return self._decode_slowly(body)
 
-    def _decode_slowly(self, body: bytes) -> _Envelope[Any]:
+    def _decode_slowly(self, body: bytes) -> _Envelope[Any, Any]:
         try:
             members = check_envelope(body)
         except msgspec.DecodeError as error:
@@ -144,7 +150,7 @@ class RequestParser:
                 pass  # patient_data reads it resource by resource
         return raw
 
-    def _request(self, envelope: _Envelope[Any], arrival: Arrival, body: bytes) -> HookRequest:
+    def _request(self, envelope: _Envelope[Any, Any], arrival: Arrival, body: bytes) -> HookRequest:
         if envelope.hook != self.hook:
             if not envelope.hook:
                 raise MalformedRequest("hook is empty.", member="hook")
@@ -189,7 +195,9 @@ class RequestParser:
 
 
 _KNOWN = ("hook", "hookInstance", "context", "fhirServer", "fhirAuthorization", "extension")
-_WITHOUT_PREFETCH: msgspec.json.Decoder[_Envelope[Any]] = msgspec.json.Decoder(_Envelope[Any])
+_WITHOUT_PREFETCH: msgspec.json.Decoder[_Envelope[Any, Any]] = msgspec.json.Decoder(
+    _Envelope[Any, dict[str, msgspec.Raw]]
+)
 
 
 def check_text(body: bytes, limits: Limits) -> bytes:

@@ -12,7 +12,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
-from operator import attrgetter
+from typing import Any
 
 from cds_service.fhir.model.types import r4
 from cds_service.fhir.structs.flavours import TEMPORAL_PATTERNS, Struct
@@ -66,19 +66,26 @@ def _is_day(text: str) -> bool:
 
 
 @functools.cache
-def _getters(made: type[Struct]) -> tuple[Callable[[Struct], str | None], ...]:
-    """Reads each of the dates that this Struct has."""
+def _texts_of(made: type[Struct]) -> Callable[[Iterable[Struct]], list[str]]:
+    """Reads all dates that resources of a Struct have."""
     present = frozenset(made.__struct_fields__)
     fhir_type: str = made.fhir_type  # type: ignore[attr-defined]
-    return tuple(attrgetter(name) for name, _ in temporal_attributes(fhir_type) if name in present)
+    names = [name for name, _ in temporal_attributes(fhir_type) if name in present]
+    lines = ["def read(members):", " texts = []", " add = texts.append", " for member in members:"]
+    for name in names:
+        lines += [f"  text = member.{name}", "  if text is not None:", "   add(text)"]
+    namespace: dict[str, Any] = {}
+    # Written out, this takes half the time of any loop over names.
+    exec("\n".join([*lines, "  pass", " return texts"]), namespace)  # noqa: S102 - names of the FHIR model only
+    read: Callable[[Iterable[Struct]], list[str]] = namespace["read"]
+    return read
 
 
 def are_plain_dates(groups: Iterable[Sequence[Struct]]) -> bool:
     """Whether all dates at the top level of some resources have a usual shape and are some; a group has one type."""
     texts: list[str] = []
     for members in groups:
-        for getter in _getters(members[0].__class__):
-            texts += filter(None, map(getter, members))
+        texts += _texts_of(members[0].__class__)(members)
     if not texts:
         return True
     shapes = "\n".join([*texts, ""]).encode(errors="replace").translate(_TO_SHAPE)
@@ -100,8 +107,7 @@ def with_malformed_dates(resources: Sequence[Struct]) -> list[Struct]:
     suspects: list[Struct] = []
     texts: list[str] = []
     for made, members in groups.items():
-        for getter in _getters(made):
-            texts += filter(None, map(getter, members))
+        texts += _texts_of(made)(members)
     if _all_dates(texts):
         return suspects
     return [resource for resource in resources if malformed_date(resource) is not None]
