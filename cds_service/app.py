@@ -172,7 +172,7 @@ def decider_of(knowledge: Knowledge, settings: Settings, forms: Forms | None) ->
 
     def decide(request: HookRequest, service: KnownService, said: frozenset[str] = frozenset(), /) -> Decision:
         facts = gather(request, service.needs, sources, knowledge.reading)
-        manner = plain if forms is None else replace(plain, site=forms.site(consulted, request))
+        manner = plain if forms is None else Manner(forms.site(consulted, request), language=settings.language)
         with turn:
             return decide_on(request, service, knowledge, facts, manner, said)
 
