@@ -22,7 +22,7 @@ from cds_service.endpoints.fhir_measures import fhir_measures
 from cds_service.endpoints.fhir_metadata import fhir_metadata
 from cds_service.endpoints.fhir_plans import fhir_plans
 from cds_service.endpoints.gate import Gate
-from cds_service.endpoints.hook_calls import CallRules, hook_calls
+from cds_service.endpoints.hook_calls import CallRules, Shortcut, answer_with, hook_calls
 from cds_service.endpoints.logs import CallLog
 from cds_service.endpoints.manners import Headers, explain_errors
 from cds_service.endpoints.metrics import Metrics, service_metrics
@@ -172,7 +172,7 @@ def decider_of(knowledge: Knowledge, settings: Settings, forms: Forms | None) ->
 
     def decide(request: HookRequest, service: KnownService, said: frozenset[str] = frozenset(), /) -> Decision:
         facts = gather(request, service.needs, sources, knowledge.reading)
-        manner = plain if forms is None else replace(plain, site=forms.site(consulted, request))
+        manner = plain if forms is None else Manner(forms.site(consulted, request), language=settings.language)
         with turn:
             return decide_on(request, service, knowledge, facts, manner, said)
 
@@ -310,9 +310,8 @@ def create_app(prepared: Prepared, worker: int = 0) -> Application:
     # blueprints
     app.register_blueprint(discovery(offers, authenticate, rules))
     recorder = _recorder(settings)
-    app.register_blueprint(
-        hook_calls(offers, authenticate, remember, rules, recorder.record_call if recorder else None)
-    )
+    answer = answer_with(offers, authenticate, remember, rules, recorder.record_call if recorder else None)
+    app.register_blueprint(hook_calls(answer))
     app.register_blueprint(feedback(offers, authenticate, keep_feedback, limits))
     app.register_blueprint(
         operators(metrics if settings.metrics else None, {"database": database_answers}, description)
@@ -323,7 +322,8 @@ def create_app(prepared: Prepared, worker: int = 0) -> Application:
     for pages in prepared.pages(keeping):
         app.register_blueprint(pages)
     log = CallLog(settings.log_level in ("debug", "info"))
-    gate = Gate(app.wsgi_app, metrics, log, settings.concurrency, Headers(settings.cors_origins), limits.size)
+    served = Shortcut(app.wsgi_app, offers, answer)
+    gate = Gate(served, metrics, log, settings.concurrency, Headers(settings.cors_origins), limits.size)
     closers: list[Callable[[], object]] = [decision_store.flush]
     closers += [prepared.forms.store.flush] if prepared.forms is not None else []
     closers += [recorder.close] if recorder is not None else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import flask
 import orjson
@@ -11,24 +11,31 @@ from cds_service.fhir.limits import Limits, TooLarge, check_depth
 from cds_service.hooks.refusals import MalformedRequest, NotJson
 from cds_service.hooks.requests import check_text
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
-def read_body(limits: Limits) -> bytes:
+
+def body_of(environ: WSGIEnvironment, limits: Limits) -> bytes:
     """The bytes of a body that says it is JSON and is not too large."""
-    headers = flask.request.environ
-    kind = headers.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
+    kind = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
         raise NotJson("The body must be application/json.", remedy="Send Content-Type: application/json.")
-    if headers.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
+    if environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
         raise NotJson("The body must not be compressed.")
-    announced = headers.get("CONTENT_LENGTH") or ""
+    announced = environ.get("CONTENT_LENGTH") or ""
     if announced.isdigit() and int(announced) > limits.size:
         raise _too_large(limits)
-    body: bytes = headers["wsgi.input"].read(limits.size + 1)
+    body: bytes = environ["wsgi.input"].read(limits.size + 1)
     if len(body) > limits.size:
         raise _too_large(limits)
     if announced.isdigit() and len(body) < int(announced):
         raise MalformedRequest("The body ends before its announced length.")
     return body
+
+
+def read_body(limits: Limits) -> bytes:
+    """The same, of the call that the framework is answering."""
+    return body_of(flask.request.environ, limits)
 
 
 def read_json_body(limits: Limits) -> bytes:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import flask
+from werkzeug.wsgi import get_current_url
 
 from cds_service.hooks.profiles import ClientProfile
 
-# Given the paths that a token for this call may be meant for; raises Unauthenticated for whoever is not known.
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+# Given the call and the paths that a token for it may be meant for; raises Unauthenticated for whoever is not known.
 Authenticate = Callable[..., ClientProfile]
 # Given the Authorization header and the addresses that a token may be meant for.
 CheckToken = Callable[[str | None, tuple[str, ...]], ClientProfile]
@@ -16,15 +21,15 @@ CheckToken = Callable[[str | None, tuple[str, ...]], ClientProfile]
 
 def anyone(profile: ClientProfile) -> Authenticate:
     """Authentication that is switched off: whatever is sent, the caller is treated by `profile`."""
-    return lambda *_paths: profile
+    return lambda _environ, *_paths: profile
 
 
 def with_tokens(check: CheckToken, public_url: str | None) -> Authenticate:
     """Authentication by token; the addresses are those of `public_url`, or as they were called."""
 
-    def authenticate(*paths: str) -> ClientProfile:
-        base = public_url or flask.request.host_url.rstrip("/")
-        return check(flask.request.headers.get("Authorization"), tuple(base + path for path in paths))
+    def authenticate(environ: WSGIEnvironment, *paths: str) -> ClientProfile:
+        base = public_url or get_current_url(environ, host_only=True).rstrip("/")
+        return check(environ.get("HTTP_AUTHORIZATION"), tuple(base + path for path in paths))
 
     return authenticate
 
@@ -36,4 +41,4 @@ def guard(app: flask.Flask, prefix: str, authenticate: Authenticate) -> None:
     def ask() -> None:
         request = flask.request
         if request.path.startswith(prefix) and request.method != "OPTIONS":
-            authenticate(request.path, prefix)
+            authenticate(request.environ, request.path, prefix)

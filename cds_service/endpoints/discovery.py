@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import flask
 from flask import Blueprint, Response
 
 from cds_service.endpoints.callers import Authenticate
@@ -20,7 +21,8 @@ def discovery(offers: Offers, authenticate: Authenticate, rules: CallRules) -> B
 
     @blueprint.get("/cds-services")
     def services() -> Response:
-        knows = authenticate("/cds-services").fhirpath_prefetch if rules.protects_discovery else False
-        return json_response(listed[knows])
+        if not rules.protects_discovery:
+            return json_response(listed[False])
+        return json_response(listed[authenticate(flask.request.environ, "/cds-services").fhirpath_prefetch])
 
     return blueprint

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import flask
 from flask import Blueprint, Response
 
 from cds_service.endpoints.bodies import read_body
@@ -26,7 +27,7 @@ def feedback(offers: Offers, authenticate: Authenticate, keep: KeepFeedback, lim
     @blueprint.post("/cds-services/<service_id>/feedback")
     def receive(service_id: str) -> Response:
         path = f"/cds-services/{service_id}"
-        client = authenticate(path, f"{path}/feedback")
+        client = authenticate(flask.request.environ, path, f"{path}/feedback")
         if service_id not in offers:
             raise UnknownService("No service has this id.", remedy="GET /cds-services lists them.")
         events = parse_feedback(read_body(limits), limits)

@@ -6,10 +6,10 @@ A call beyond the limit is told so at once, in a few microseconds, instead of wa
 from __future__ import annotations
 
 import logging
+import os
 import re
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterable
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -59,7 +59,7 @@ class Gate:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         started = time.perf_counter()
         path: str = environ["PATH_INFO"]
-        call_id = environ["cds.call_id"] = str(uuid.uuid4())
+        call_id = environ["cds.call_id"] = new_call_id()
         headers = self._headers.of(path, environ["REQUEST_METHOD"], environ.get("HTTP_ORIGIN"), call_id)
         # Bodies before the call counts: one that comes slowly keeps nobody else out.
         taken_in = environ["REQUEST_METHOD"] != "POST" or self._take_in(environ)
@@ -145,6 +145,13 @@ class Gate:
         sent = environ.get("HTTP_X_CORRELATION_ID") or environ.get("HTTP_X_REQUEST_ID") or ""
         caller_id = sent if sent and _CALLER_ID.fullmatch(sent) else None
         self._log.call(route, environ["REQUEST_METHOD"], status, seconds, call_id, caller_id)
+
+
+def new_call_id() -> str:
+    """A UUID of version 7: ids of one hour stand together in the database, which then writes fewer of its pages."""
+    chance = os.urandom(10).hex()
+    at = f"{time.time_ns() // 1_000_000:012x}"
+    return f"{at[:8]}-{at[8:]}-7{chance[:3]}-{'89ab'[int(chance[18], 16) & 3]}{chance[3:6]}-{chance[6:18]}"
 
 
 def _route(path: str) -> str:

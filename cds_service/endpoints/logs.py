@@ -47,6 +47,20 @@ def configure(level: str) -> None:
     logging.raiseExceptions = False  # a full disk below the log must not end a call
 
 
+class _Line(msgspec.Struct, frozen=True, gc=False):
+    """The line of a call."""
+
+    at: str
+    level: str
+    event: str
+    route: str
+    method: str
+    status: int
+    ms: float
+    id: str
+    caller: str | msgspec.UnsetType
+
+
 class CallLog:
     """One line for each call, written without the machinery of `logging`: it is on the path of every call."""
 
@@ -62,11 +76,8 @@ class CallLog:
         now = int(time.time())
         if now != self._second:
             self._second, self._stamp = now, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
-        milliseconds = round(seconds * 1000, 3)
-        line = {"at": self._stamp, "level": "info", "event": "call", "route": route, "method": method, "status": status}
-        line |= {"ms": milliseconds, "id": call_id}
-        if caller_id:
-            line["caller"] = caller_id
+        caller, milliseconds = caller_id or msgspec.UNSET, round(seconds * 1000, 3)
+        line = _Line(self._stamp, "info", "call", route, method, status, milliseconds, call_id, caller)
         try:
             self._stream.write(_encode(line) + b"\n")
             self._stream.flush()

@@ -46,36 +46,33 @@ class Headers:
         return headers + _PREFLIGHT if method == "OPTIONS" else headers
 
 
-def call_id() -> str:
-    """The identity of the call that is being answered."""
-    made: str = flask.request.environ.get("cds.call_id", "")
-    return made
+def explanation(error: Exception, call_id: str) -> Response:
+    """An error as an OperationOutcome that says what the caller may know, and no more."""
+    if isinstance(error, CdsError):
+        if status_of(error) == 500:
+            _log.error("call failed: %s", error.code, exc_info=error, extra={"id": call_id})
+        return error_response(error, call_id)
+    if isinstance(error, RecursionError):
+        return error_response(TooDeep("The JSON is nested too deeply."), call_id)
+    if isinstance(error, HTTPException):
+        return _refused(error)
+    _log.error("call failed", exc_info=error, extra={"id": call_id})
+    return refusal(500, f"The service failed to answer this call. Quote {call_id} when you report it.")
 
 
 def explain_errors(app: Flask) -> None:
-    """Make every error of `app` an OperationOutcome that says what the caller may know, and no more."""
-
-    @app.errorhandler(CdsError)
-    def explained(error: CdsError) -> Response:
-        if status_of(error) == 500:
-            _log.error("call failed: %s", error.code, exc_info=error, extra={"id": call_id()})
-        return error_response(error, call_id())
-
-    @app.errorhandler(RecursionError)
-    def too_deep(_: RecursionError) -> Response:
-        return error_response(TooDeep("The JSON is nested too deeply."), call_id())
-
-    @app.errorhandler(HTTPException)
-    def refused(error: HTTPException) -> Response:
-        status = error.code or 500
-        if status in (301, 302, 307, 308) and error.response is not None:
-            return Response(status=status, headers={"Location": error.response.headers["Location"]})
-        response = refusal(status, _WORDS.get(status, error.name))
-        if isinstance(error, MethodNotAllowed) and error.valid_methods:
-            response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
-        return response
+    """Make every error of `app` an OperationOutcome."""
 
     @app.errorhandler(Exception)
-    def failed(error: Exception) -> Response:
-        _log.error("call failed", exc_info=error, extra={"id": call_id()})
-        return refusal(500, f"The service failed to answer this call. Quote {call_id()} when you report it.")
+    def explained(error: Exception) -> Response:
+        return explanation(error, flask.request.environ.get("cds.call_id", ""))
+
+
+def _refused(error: HTTPException) -> Response:
+    status = error.code or 500
+    if status in (301, 302, 307, 308) and error.response is not None:
+        return Response(status=status, headers={"Location": error.response.headers["Location"]})
+    response = refusal(status, _WORDS.get(status, error.name))
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    return response

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 import threading
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -71,11 +72,7 @@ class Metrics:
     def observe(self, name: str, value: str, seconds: float) -> None:
         """Note one duration in a histogram."""
         at = self._cell(name, value)
-        bucket = 0
-        for bound in BUCKETS:
-            if seconds <= bound:
-                break
-            bucket += 1
+        bucket = bisect_left(BUCKETS, seconds)
         with self._lock:
             self._cells[at + bucket] += 1.0
             self._cells[at + len(BUCKETS) + 1] += seconds

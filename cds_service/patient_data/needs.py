@@ -33,14 +33,12 @@ class Need:
     required: bool = False
     type_name: str = field(init=False)
     """The resource type that is read or searched."""
+    is_read: bool = field(init=False)
+    """Whether it names one resource by its id."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "type_name", re.split(r"[/?]", self.template, maxsplit=1)[0])
-
-    @property
-    def is_read(self) -> bool:
-        """Whether it names one resource by its id."""
-        return _READ.match(self.template) is not None
+        object.__setattr__(self, "is_read", _READ.match(self.template) is not None)
 
     @property
     def tokens(self) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -45,7 +44,7 @@ _bundle = msgspec.json.Decoder(_Bundle)
 _head = msgspec.json.Decoder(_Head)
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One resource of a Bundle: its place there, and what is told at its beginning."""
 
     place: int
@@ -81,7 +80,7 @@ class Chart:
 
     def drafts(self, named: frozenset[str]) -> list[Entry]:
         """The orders to decide on: those that are named, else those whose status says that they are drafts."""
-        return [entry for entry in self.entries if entry.reference in named] or self.of(ORDERS, _DRAFT)
+        return [entry for entry in self.entries if named and entry.reference in named] or self.of(ORDERS, _DRAFT)
 
     def likely_hook(self) -> str:
         """The hook that a chart looks like: drafts are signed, proposed appointments booked, all else is looked at."""
@@ -138,8 +137,7 @@ def can_tell(decoder: Decoder) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(msgspec.Struct, frozen=True, gc=False):
     """What a chart says about a call of some hook: who asks, about which orders."""
 
     hook: str
@@ -153,7 +151,7 @@ class Scene:
     @property
     def moved(self) -> frozenset[tuple[str, str | None]]:
         """The types and ids of the resources that are in the context, and so not on record."""
-        return frozenset((entry.type, entry.id) for entry in self.drafts)
+        return frozenset([(entry.type, entry.id) for entry in self.drafts])
 
 
 def scene_of(chart: Chart, hook: str, orders: Iterable[str] = ()) -> Scene:
@@ -180,10 +178,18 @@ def make_request(
     """The request, from a Bundle that has been decoded."""
     by_type: dict[str, list[Any]] = {}
     moved = scene.moved
+    orders = {name for name, _ in moved}
     for entry in bundle.entry:
         resource = entry.resource
-        if resource is not None and (resource.fhir_type, resource.id) not in moved:
-            by_type.setdefault(resource.fhir_type, []).append(entry)
+        if resource is None:
+            continue
+        name = resource.fhir_type
+        if name in orders and (name, resource.id) in moved:
+            continue
+        if name in by_type:
+            by_type[name].append(entry)
+        else:
+            by_type[name] = [entry]
     searchset = decoder.structs.struct_for("Bundle")
     prefetch: dict[str, object] = {}
     for need in needs:
@@ -205,24 +211,24 @@ def make_request(
 
 
 def _context(chart: Chart, scene: Scene) -> Context:
-    def resources(member: str, entries: Sequence[Entry]) -> tuple[ContextResource, ...]:
-        return tuple(ContextResource(each.type, each.id, member, chart.text(each)) for each in entries)
-
-    drafts = resources("draftOrders", scene.drafts)
-    appointments = resources("appointments", scene.appointments)
-    references = tuple(draft.reference for draft in scene.drafts)
+    drafts = _resources(chart, "draftOrders", scene.drafts)
+    appointments = _resources(chart, "appointments", scene.appointments)
     return Context(
         patient_id=scene.patient_id,
         user_id=scene.user,
         encounter_id=scene.encounter,
-        selections=references if scene.hook == "order-select" else (),
+        selections=tuple([draft.reference for draft in scene.drafts]) if scene.hook == "order-select" else (),
         draft_orders=drafts,
-        dispatched_orders=tuple(each.reference for each in scene.dispatched),
+        dispatched_orders=tuple([each.reference for each in scene.dispatched]),
         performer=scene.user if scene.hook == "order-dispatch" else None,
         appointments=appointments,
         resources=(*drafts, *appointments),
         fields={"userId": scene.user, "patientId": scene.patient_id, "encounterId": scene.encounter},
     )
+
+
+def _resources(chart: Chart, member: str, entries: Sequence[Entry]) -> tuple[ContextResource, ...]:
+    return tuple([ContextResource(each.type, each.id, member, chart.text(each)) for each in entries])
 
 
 def compose_request(chart: Chart, scene: Scene, needs: Sequence[Need]) -> bytes:

@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
 from cds_service.fhir.model.types import r4
 from cds_service.replay.bulk import bundles, is_bulk, spill
 from cds_service.replay.failures import UnusableInput
@@ -48,8 +50,7 @@ class Slice:
         return json.dumps(asdict(self), sort_keys=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True, gc=False):
     """One JSON text and its place; `fault` says why there is no text."""
 
     place: str

@@ -12,6 +12,7 @@ import msgspec
 
 from cds_service.errors import CdsError
 from cds_service.fhir.limits import Limits
+from cds_service.hooks.cards import Card, Response
 from cds_service.hooks.identifiers import derive_uuid
 from cds_service.hooks.rendering import response_json
 from cds_service.hooks.requests import Arrival, HookRequest, RequestParser
@@ -65,6 +66,10 @@ class Runner:
         self._parsers: dict[str, RequestParser] = {}
         self._limits = Limits(size=LONGEST)
         self._can_tell = can_tell(knowledge.reading.decoder)
+        hooks = {service.hook for service in knowledge.services.values()}
+        self._by_hook = {hook: knowledge.service_for(hook) for hook in hooks}
+        self._records = f"{knowledge.namespace}.decisions"
+        self._as_of_member = f"{knowledge.namespace}.asOf"
 
     def run(self, item: Item) -> Result:
         """The result of an item; whatever is wrong with it is in the result."""
@@ -73,23 +78,37 @@ class Runner:
             call = self.call(item)
         except CdsError as error:
             return Result(item.place, failure=_failure(error))
-        head = Result(
-            id=item.place,
-            service=call.service.id,
-            hook=call.request.hook,
-            patient=call.request.context.patient_id,
-            as_of=call.request.as_of.isoformat(),
-            expected=call.expected,
-            invalid=faults(item.body) if self.options.strict else (),
-        )
         try:
             decision = self.decide(call)
         except CdsError as error:
-            return msgspec.structs.replace(head, failure=_failure(error))
+            return self._result(item, call, failure=_failure(error))
         except Exception as error:  # noqa: BLE001  # a bug met by one patient of a million must not end the run
-            return msgspec.structs.replace(head, failure=Failure("internal", type(error).__name__))
+            return self._result(item, call, failure=Failure("internal", type(error).__name__))
         elapsed = (time.perf_counter() - start) * 1000
-        return _result(head, decision, self.knowledge.namespace, elapsed)
+        response, facts = decision.response, decision.trace.facts
+        return self._result(
+            item,
+            call,
+            plans=decision.plans,
+            records=tuple(_extension(response).get(self._records, ())),
+            cards=tuple([_card_line(card) for card in response.cards]) if response.cards else (),
+            set_aside=tuple([f"{bad.type_name}/{bad.id}: {bad.path}" for bad in facts.set_aside]),
+            unreadable=facts.unreadable(),
+            milliseconds=round(elapsed, 3),
+        )
+
+    def _result(self, item: Item, call: Call, **found: Any) -> Result:
+        request = call.request
+        return Result(
+            id=item.place,
+            service=call.service.id,
+            hook=request.hook,
+            patient=request.context.patient_id,
+            as_of=request.as_of.isoformat(),
+            expected=call.expected,
+            invalid=faults(item.body) if self.options.strict else (),
+            **found,
+        )
 
     def decide(self, call: Call) -> Decision:
         """The decision on a call."""
@@ -150,13 +169,11 @@ class Runner:
         call_id = derive_uuid("replay", place)
         if self.options.as_of is not None:
             return Arrival(self.options.as_of, call_id)
-        return Arrival(
-            _moment(recorded) or self.options.started, call_id, as_of_member=f"{self.knowledge.namespace}.asOf"
-        )
+        return Arrival(_moment(recorded) or self.options.started, call_id, as_of_member=self._as_of_member)
 
     def _service(self, service_id: object, hook: str) -> KnownService:
         wanted = self.options.service or (service_id if isinstance(service_id, str) else None)
-        found = self.knowledge.services.get(wanted) if wanted else self.knowledge.service_for(hook)
+        found = self.knowledge.services.get(wanted) if wanted else self._by_hook.get(hook)
         if found is None:
             raise BrokenItem(f"No service answers {wanted or f'the hook {hook[:64]}'}.")
         return found
@@ -170,8 +187,7 @@ class Runner:
         return parser
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """A request, the service that it is for, and what it should come to."""
 
     request: HookRequest
@@ -181,18 +197,15 @@ class Call:
     expected: tuple[dict[str, Any], ...] = ()
 
 
-def _result(head: Result, decision: Decision, namespace: str, elapsed: float) -> Result:
-    answer = response_json(decision.response)
-    facts = decision.trace.facts
-    return msgspec.structs.replace(
-        head,
-        plans=decision.plans,
-        records=tuple(answer.get("extension", {}).get(f"{namespace}.decisions", ())),
-        cards=card_lines(answer),
-        set_aside=tuple(f"{bad.type_name}/{bad.id}: {bad.path}" for bad in facts.set_aside),
-        unreadable=facts.unreadable(),
-        milliseconds=round(elapsed, 3),
-    )
+def _extension(response: Response) -> Mapping[str, Any]:
+    """The extension as it goes out; the cards need not be written out for it."""
+    found: Mapping[str, Any] = response_json(Response(extension=response.extension)).get("extension", {})
+    return found
+
+
+def _card_line(card: Card) -> CardLine:
+    labels = tuple([suggestion.label for suggestion in card.suggestions])
+    return CardLine(card.summary, card.indicator, card.detail, labels)
 
 
 def card_lines(answer: Mapping[str, Any]) -> tuple[CardLine, ...]:

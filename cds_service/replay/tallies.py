@@ -38,34 +38,43 @@ class Tally(msgspec.Struct):
         """Count one result."""
         self.calls += 1
         if result.service is not None:
-            _count(self.services, (result.service,))
+            _count(self.services, result.service)
         if result.failed:
             self.failed += 1
             if len(self.places) < _PLACES:
                 self.places.append(_told(result))
         if result.failure is not None:
-            _count(self.failures, (result.failure.code,))
+            _count(self.failures, result.failure.code)
             return
         self.without_cards += not result.cards
         self.partial_data += bool(result.unreadable)
         self.invalid += bool(result.invalid)
         self.set_aside += len(result.set_aside)
-        _count(self.cards, (card.indicator for card in result.cards))
-        _count(self.latency, (_class_of(result.milliseconds),))
+        for card in result.cards:
+            _count(self.cards, card.indicator)
+        _count(self.latency, _class_of(result.milliseconds))
         for record in result.records:
             self._add_record(record)
 
     def _add_record(self, record: Mapping[str, Any]) -> None:
-        _count(self.statuses, (str(record.get("status")),))
-        for counter, member in ((self.ratings, "rating"), (self.scenarios, "primaryVariant")):
-            if member in record:
-                _count(counter, (str(record[member]),))
-        for member in QUESTION_LISTS:
-            _count(self.questions, record.get(member, ()))
+        _count(self.statuses, str(record.get("status")))
+        if "rating" in record:
+            _count(self.ratings, str(record["rating"]))
+        if "primaryVariant" in record:
+            _count(self.scenarios, str(record["primaryVariant"]))
         for member, value in record.items():
-            if isinstance(value, list) and member not in _NO_RULES:
-                _count(self.rules, (each for each in value if isinstance(each, str)))
-        _count(self.failures, (f"logic: {each}" for each in record.get("failed", ())))
+            if not isinstance(value, list):
+                continue
+            if member in QUESTION_LISTS:
+                for each in value:
+                    _count(self.questions, each)
+            elif member == "failed":
+                for each in value:
+                    _count(self.failures, f"logic: {each}")
+            elif member not in _NO_RULES:
+                for each in value:
+                    if each.__class__ is str:
+                        _count(self.rules, each)
 
     def merge(self, other: Tally) -> None:
         """Add the counts of another part."""
@@ -104,11 +113,11 @@ _NO_RULES = frozenset(
     {*QUESTION_LISTS, "alternatives", "suggestedNext", "candidates", "alsoMatches", "evidence", "levels", "failed"}
 )
 _PLACES = 20
+_LOG_STEP = math.log(_STEP)
 
 
-def _count(counter: dict[Any, int], keys: Iterable[Any]) -> None:
-    for key in keys:
-        counter[key] = counter.get(key, 0) + 1
+def _count(counter: dict[Any, int], key: Any) -> None:
+    counter[key] = counter.get(key, 0) + 1
 
 
 def _most(counter: Mapping[Any, int]) -> list[tuple[Any, int]]:
@@ -117,7 +126,7 @@ def _most(counter: Mapping[Any, int]) -> list[tuple[Any, int]]:
 
 
 def _class_of(milliseconds: float) -> int:
-    return round(math.log(max(milliseconds * 1000, 1.0), _STEP))
+    return round(math.log(max(milliseconds * 1000, 1.0)) / _LOG_STEP)
 
 
 def _told(result: Result) -> str:

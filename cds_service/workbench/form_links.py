@@ -14,7 +14,6 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import sha256
 
 from cds_service.errors import CdsError
 from cds_service.hooks.cards import Response
@@ -66,9 +65,10 @@ class FormLinks:
         expires = int(received.timestamp() if received is not None else self.clock()) + self.seconds
 
         def handle(questionnaire: str) -> str | None:
-            if not _is_uuid(call_id):
+            try:
+                return self._text(uuid.UUID(call_id).bytes, questionnaire, expires)
+            except ValueError:
                 return None  # a call that did not come through the gate: nothing could be found again
-            return self.text_of(Handle(call_id, questionnaire, expires))
 
         return handle
 
@@ -79,7 +79,10 @@ class FormLinks:
 
     def text_of(self, handle: Handle) -> str:
         """The handle as it stands in an address."""
-        told = uuid.UUID(handle.call_id).bytes + handle.expires.to_bytes(_EXPIRES) + handle.questionnaire.encode()
+        return self._text(uuid.UUID(handle.call_id).bytes, handle.questionnaire, handle.expires)
+
+    def _text(self, call: bytes, questionnaire: str, expires: int) -> str:
+        told = call + expires.to_bytes(_EXPIRES) + questionnaire.encode()
         return base64.urlsafe_b64encode(self._tag(told) + told).rstrip(b"=").decode()
 
     def open(self, text: str) -> Handle:
@@ -108,11 +111,4 @@ class FormLinks:
         return any(link.url.startswith(start) for card in response.cards for link in card.links)
 
     def _tag(self, told: bytes) -> bytes:
-        return hmac.new(self.key, b"form link" + told, sha256).digest()[:_TAG]
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        return bool(uuid.UUID(text))
-    except ValueError:
-        return False
+        return hmac.digest(self.key, b"form link" + told, "sha256")[:_TAG]

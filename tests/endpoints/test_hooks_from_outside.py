@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -228,3 +229,31 @@ def test_not_ready_without_a_database(tmp_path: Path) -> None:
 def test_hooks_of_other_services_are_refused_by_name(caller: Client, hook: str) -> None:
     answer = post(caller, "hello-patient-view", hook_request(hook))
     assert answer.status_code == (200 if hook == "patient-view" else 400)
+
+
+SENT: dict[str, dict[str, Any]] = {
+    "good": {},
+    "no JSON": {"data": b"{"},
+    "not JSON by its own account": {"content_type": "text/plain"},
+    "another hook": {"data": json.dumps(hook_request("order-sign")).encode()},
+    "too large": {"data": b"[" + b"1," * 150_000 + b"1]"},
+    "nested deep": {"data": b'{"hook":' + b"[" * 90_000},
+    "compressed": {"headers": {"Content-Encoding": "gzip"}},
+    "with an origin": {"headers": {"Origin": "https://ehr.example", "X-Correlation-Id": "own"}},
+}
+
+
+@pytest.mark.parametrize("service", ["hello-patient-view", "hello-need", "hello-fail"])
+@pytest.mark.parametrize("sent", SENT)
+def test_the_spelling_of_the_address_makes_no_difference(caller: Client, service: str, sent: str) -> None:
+    """The usual spelling is answered without the web framework, any other by way of it."""
+
+    def told(ending: str) -> tuple[int, dict[str, str], str]:
+        how = {"data": json.dumps(hook_request("patient-view")), "content_type": "application/json", **SENT[sent]}
+        answer = caller.post(f"/cds-services/{service}{ending}", **how)
+        headers = dict(answer.headers)
+        call_id = headers.pop("X-Correlation-Id")
+        text = re.sub(r'"(uuid|detail)":"[^"]*"', "", answer.text.replace(call_id, "this call"))
+        return answer.status_code, headers, text
+
+    assert told("") == told("/")
