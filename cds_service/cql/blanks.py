@@ -304,8 +304,11 @@ class Blanks:
         except (_LookedAtMore, CdsError, IndexError):
             return UNSET
 
-    def memory(self, facts: Any, bound: Mapping[int, Any]) -> list[Any]:
-        """What is known from the start of an evaluation over these facts, with these parameters bound."""
+    def memory(self, facts: Any, bound: Mapping[int, Any], *, even: bool = False) -> list[Any]:
+        """What is known from the start of an evaluation over these facts, with these parameters bound.
+
+        `even`: parameters of one name are bound to one value in all libraries.
+        """
         memory = self.values[:]
         found = facts.found_at(self.sites)
         while found:
@@ -313,20 +316,20 @@ class Blanks:
             for slot in self._by_bit[bit.bit_length() - 1]:
                 memory[slot] = UNSET
             found ^= bit
-        self._unset(memory, bound)
+        self._unset(memory, bound, even)
         return memory
 
     def held(self, bound: Mapping[int, Any]) -> dict[str, Any]:
         """The resources in parameters, by the name of the parameter."""
         return {name: bound[slot] for name, slot in self._together.items() if bound.get(slot) is not None}
 
-    def without(self, memory: list[Any], bound: Mapping[int, Any]) -> list[Any]:
+    def without(self, memory: list[Any], bound: Mapping[int, Any], *, even: bool = False) -> list[Any]:
         """A copy of the memory, where parameters are bound to other values than their defaults."""
         memory = memory[:]
-        self._unset(memory, bound)
+        self._unset(memory, bound, even)
         return memory
 
-    def _unset(self, memory: list[Any], bound: Mapping[int, Any]) -> None:
+    def _unset(self, memory: list[Any], bound: Mapping[int, Any], even: bool) -> None:
         for parameter, value in bound.items():
             slots = self._by_parameter.get(parameter)
             if slots is not None:
@@ -336,11 +339,10 @@ class Blanks:
                 for slot in slots:
                     memory[slot] = UNSET
         for together, reads in self._reads:
-            held = [bound.get(slot) for slot in together]
-            first = held[0]
-            if first is None and held.count(None) == len(held):
+            first = bound.get(together[0])
+            mixed = not even and any(bound.get(slot) is not first for slot in together)
+            if first is None and not mixed:
                 continue
-            mixed = any(value is not first for value in held)
             for read in reads:
                 for slot in read.plain + read.coded if mixed else read.touched(getattr(first, read.element, None)):
                     memory[slot] = UNSET

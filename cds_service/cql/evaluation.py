@@ -90,7 +90,7 @@ class Evaluation:
         kind = TracedRun if compiled.noting else Run
         below: Any = base.run if base is not None else None
         self.run: Run = kind(compiled.program.slots, facts, compiled.terminology, below, changed)
-        self._blank = self._known_from_the_start(base, only_parameters=not overrides)
+        self._blank = None if overrides else self._known_from_the_start(base, parameters or {})
         if self._blank is not None:
             self.run.memory = self._blank[:]
         memory = self.run.memory
@@ -101,14 +101,15 @@ class Evaluation:
         self._traced: TracedRun | None = None
         self._noted: Noted | None = None
 
-    def _known_from_the_start(self, base: Evaluation | None, *, only_parameters: bool) -> list[Any] | None:
+    def _known_from_the_start(self, base: Evaluation | None, parameters: Parameters) -> list[Any] | None:
         """Memory with what definitions come to for which the record has nothing; None where that is not known."""
         blanks = self.compiled.blanks
-        if blanks is None or not only_parameters:
+        if blanks is None:
             return None
+        even = all(key.__class__ is str for key in parameters)  # bound by name, in all libraries
         if base is None:
-            return blanks.memory(self.facts, self._overrides) if hasattr(self.facts, "found_at") else None
-        return blanks.without(base._blank, self._overrides) if base._blank is not None else None
+            return blanks.memory(self.facts, self._overrides, even=even) if hasattr(self.facts, "found_at") else None
+        return blanks.without(base._blank, self._overrides, even=even) if base._blank is not None else None
 
     def value(self, library: str, name: str) -> Any:
         """The value of a definition, as plain values; raises an EvaluationError when the logic failed."""

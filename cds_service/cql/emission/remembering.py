@@ -118,9 +118,37 @@ def remembered(function: Callable[..., Any]) -> Callable[..., Any]:
     return ask
 
 
+def remembered_for_one(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """The same for a function of one concept, as most are: a concept with one code is known by that alone."""
+    known: dict[Any, Any] = {}
+
+    def ask(run: Any, concept: Any) -> Any:
+        key: Any = None
+        if concept is not None:
+            codings = concept.coding
+            if len(codings) == 1:
+                coding = codings[0]
+                key = (coding.system, coding.code)
+            else:
+                key = (None, None, *[(coding.system, coding.code) for coding in codings])
+        value = known.get(key, _UNKNOWN)
+        if value is _UNKNOWN:
+            value = function(run, concept)
+            if len(known) >= _KEPT:
+                known.clear()
+            known[key] = value
+        return value
+
+    return ask
+
+
+_UNKNOWN: Any = object()
+
+
 def remember(namespace: dict[str, Any], functions: Iterable[FunctionEntry]) -> None:
     """Let those of the functions that depend on codes alone keep what they give."""
     for entry in functions:
         if depends_on_codes_alone(entry):
             name = f"f{entry.slot}"
-            namespace[name] = remembered(namespace[name])
+            alone = [kind for _, kind in entry.operands] == [_CONCEPT]
+            namespace[name] = (remembered_for_one if alone else remembered)(namespace[name])

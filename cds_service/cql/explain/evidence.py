@@ -79,7 +79,7 @@ class Noted:
     `base` has what the run that this one rests on has noted.
     """
 
-    __slots__ = ("_base", "_below", "_held", "_looked_at", "_run", "_said")
+    __slots__ = ("_base", "_below", "_changed", "_held", "_looked_at", "_run", "_said")
 
     def __init__(
         self,
@@ -89,6 +89,7 @@ class Noted:
         base: Noted | None = None,
     ) -> None:
         self._run, self._looked_at, self._held, self._base = run, looked_at, held, base
+        self._changed = run.changed or b""
         self._below: dict[int, Noticed] = {}
         self._said: dict[Key, ResourceEvidence] = base._said if base is not None else {}
 
@@ -119,24 +120,27 @@ class Noted:
         """What was noted for a definition and for all that were asked for it, in the order of asking."""
         found = self._below.get(slot)
         if found is None:
-            found = self._below[slot] = self._collected(slot)
+            found = self._below[slot] = self._at(slot)
         return found
 
-    def _collected(self, slot: int) -> Noticed:
-        run = self._run
-        frame = run.frames.get(slot)
+    def _at(self, slot: int) -> Noticed:
+        """The same, from where the definition was worked out: here, or in a run that this one rests on."""
+        noted = self
+        while noted._base is not None and not noted._changed[slot]:
+            noted = noted._base
+        frame = noted._run.frames.get(slot)
         if frame is None:
-            if self._base is not None and not (run.changed and run.changed[slot]):
-                return self._base.below(slot)
-            return self._looked(slot)
-        found = run.resources(frame.notes) if frame.notes else {}
+            return noted._looked(slot) if slot in noted._looked_at else _NOTHING
+        return noted._collected(frame) if noted is self else noted.below(slot)
+
+    def _collected(self, frame: Frame) -> Noticed:
+        known = self._below
+        found = self._run.resources(frame.notes) if frame.notes else _NOTHING
         is_own = bool(found)
         for used in frame.used:
-            below = self._below.get(used)
+            below = known.get(used)
             if below is None:
-                if self._is_nothing(used):
-                    continue
-                below = self.below(used)
+                below = known[used] = self._at(used)
             if not below or below is found:
                 continue
             if not found:
@@ -147,17 +151,14 @@ class Noted:
                 found, is_own = found | below, True
         return found
 
-    def _is_nothing(self, slot: int) -> bool:
-        """Whether a definition plainly has noted nothing: it was not run, and looks at no parameter."""
-        if slot in self._looked_at or slot in self._run.frames:
-            return False
-        return self._base is None or self._base._is_nothing(slot)
-
     def _looked(self, slot: int) -> Noticed:
         """What a definition that was not run looks at."""
-        name, elements = self._looked_at.get(slot, ("", ()))
+        name, elements = self._looked_at[slot]
         resource = self._held.get(name)
         return {} if resource is None else {(id(resource), element): (resource, element) for element in elements}
+
+
+_NOTHING: Noticed = {}
 
 
 def searches_of(frames: list[Frame]) -> tuple[Search, ...]:
