@@ -119,21 +119,14 @@ def remembered(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def remembered_for_one(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """The same for a function of one concept, as most are: a concept with one code is known by that alone."""
+    """The same for a function of one list of concepts, as most are: none, or one, with one code each, mostly."""
     known: dict[Any, Any] = {}
 
-    def ask(run: Any, concept: Any) -> Any:
-        key: Any = None
-        if concept is not None:
-            codings = concept.coding
-            if len(codings) == 1:
-                coding = codings[0]
-                key = (coding.system, coding.code)
-            else:
-                key = (None, None, *[(coding.system, coding.code) for coding in codings])
+    def ask(run: Any, concepts: Any) -> Any:
+        key = tuple(map(_codes, concepts)) if concepts else concepts is None
         value = known.get(key, _UNKNOWN)
         if value is _UNKNOWN:
-            value = function(run, concept)
+            value = function(run, concepts)
             if len(known) >= _KEPT:
                 known.clear()
             known[key] = value
@@ -150,5 +143,5 @@ def remember(namespace: dict[str, Any], functions: Iterable[FunctionEntry]) -> N
     for entry in functions:
         if depends_on_codes_alone(entry):
             name = f"f{entry.slot}"
-            alone = [kind for _, kind in entry.operands] == [_CONCEPT]
+            alone = [kind for _, kind in entry.operands] == [ListOf(_CONCEPT)]
             namespace[name] = (remembered_for_one if alone else remembered)(namespace[name])
