@@ -129,8 +129,11 @@ class Evaluation:
         """For each list of conditions whether all hold: true, false, null, or UNSETTLED, which needs a closer look."""
         run = self.run
         memory = run.memory
+        handles = self.compiled.handles(table)
+        if self._offset == 0:  # as nearly always
+            return [UNSETTLED if h is None else _all_hold(h, memory, run) for h in handles]
         with self._at_offset():
-            return [UNSETTLED if h is None else _all_hold(h, memory, run) for h in self.compiled.handles(table)]
+            return [UNSETTLED if h is None else _all_hold(h, memory, run) for h in handles]
 
     def _ask(self, handle: Handle) -> Any:
         if self._offset is None:

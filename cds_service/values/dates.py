@@ -192,9 +192,11 @@ def compare(left: Moment | None, right: Moment | None, precision: Precision | No
         first, second = left.milliseconds, right.milliseconds  # type: ignore[union-attr]
     if precision is None and left_precision == right_precision:
         return (first > second) - (first < second)
-    common = min(left_precision, right_precision)
-    level = common if precision is None else min(common, precision)
-    if level != _MILLISECOND:
+    common = left_precision if left_precision < right_precision else right_precision
+    level = common if precision is None or common < precision else precision
+    if level == _DAY:
+        first, second = first // DAY_LENGTH, second // DAY_LENGTH
+    elif level != _MILLISECOND:
         first, second = floor_index(first, level), floor_index(second, level)
     if first != second:
         return 1 if first > second else -1

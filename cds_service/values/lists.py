@@ -142,7 +142,9 @@ class _Seen:
 
 def distinct(elements: List) -> list[Any] | None:
     """The elements without repetition, in the order of their first appearance."""
-    return None if elements is None else _without_repetition(elements)
+    if elements is None:
+        return None
+    return _without_repetition(elements) if len(elements) > 1 else list(elements)
 
 
 def _without_repetition(elements: Iterable[Any]) -> list[Any]:

@@ -17,6 +17,7 @@ from cds_service.cql.tree import (
     ParameterValue,
     QueryValue,
     RetrieveValue,
+    TupleValue,
     children,
 )
 from cds_service.cql.type_relations import Conversion, Relations
@@ -90,11 +91,11 @@ def is_dense(node: Typed, relations: Relations) -> bool:
         kind = node.type.element if isinstance(node.type, ListOf) else node.type
         return not relations.is_primitive(kind)
     if isinstance(node, QueryValue):
-        return (
-            node.returning is None
-            and node.aggregate is None
-            and all(is_dense(source.value, relations) for source in node.sources)
-        )
+        if node.aggregate is not None:
+            return False
+        if node.returning is not None:
+            return isinstance(node.returning, TupleValue)
+        return all(is_dense(source.value, relations) for source in node.sources)
     if isinstance(node, DefinitionValue):
         return node.definition.body is not None and is_dense(node.definition.body, relations)
     if isinstance(node, Apply) and node.signature.operator in (

@@ -10,6 +10,8 @@ from cds_service.errors import EvaluationError
 
 # The left value that settles the result alone, and what the result then is; xor is never settled early.
 _SETTLING = {"And": ("False", "False"), "Or": ("True", "True"), "Implies": ("False", "True")}
+# The right value that settles the result, and the left value that leaves it to the right.
+_BY_RIGHT = {"And": ("False", "True"), "Or": ("True", "False"), "Implies": ("True", "True")}
 _MEANING = {
     "And": "logic.conjunction",
     "Or": "logic.disjunction",
@@ -88,13 +90,21 @@ def _inline(node: Logical, left: Py, right: Py, writer: Writer) -> Py:
         return Py(text)
     when, then = _SETTLING[node.operator]
     name = writer.fresh("b")
-    meaning = writer.module.helper(_MEANING[node.operator])
-    return Py(f"({then} if ({name} := {left.text}) is {when} else {meaning}({name}, {right.text}))")
+    both = _combined(node, Py(name, simple=True), right, writer)
+    return Py(f"({then} if ({name} := {left.text}) is {when} else {both.text})")
 
 
 def _combined(node: Logical, left: Py, right: Py, writer: Writer) -> Py:
-    meaning = writer.module.helper(_MEANING[node.operator])
-    return Py(f"{meaning}({left.text}, {right.text})", left.nullable or right.nullable)
+    """Both sides together, where the left alone does not settle the result."""
+    if node.operator == "Xor" or not left.simple:
+        meaning = writer.module.helper(_MEANING[node.operator])
+        return Py(f"{meaning}({left.text}, {right.text})", left.nullable or right.nullable)
+    settled, neutral = _BY_RIGHT[node.operator]
+    name, text = right.text, right.text
+    if not right.simple:
+        name = writer.fresh("c")
+        text = f"({name} := {right.text})"
+    return Py(f"({name} if {text} is {settled} or {left.text} is {neutral} else None)")
 
 
 def _guarded(node: Logical, writer: Writer) -> Py:

@@ -8,7 +8,7 @@ from cds_service.cql.emission.queries import emit_exists
 from cds_service.cql.emission.resources import emit_resource_operator
 from cds_service.cql.emission.writer import Py, Writer
 from cds_service.cql.static_types import BOOLEAN, DECIMAL, INTEGER, LONG, STRING, ListOf, Typed
-from cds_service.cql.tree import Apply, Constant
+from cds_service.cql.tree import Apply, Constant, ListValue
 from cds_service.values.precisions import Precision
 
 _COMPARISONS = {
@@ -59,6 +59,9 @@ def _plain_python(node: Apply, writer: Writer) -> Py | None:
     if operator in ("First", "Last"):
         value = writer.keep(emit(node.arguments[0], writer))
         return Py(f"({value.text}[{0 if operator == 'First' else -1}] if {value.text} else None)")
+    if operator == "Flatten" and isinstance(node.arguments[0], ListValue):
+        lists = [emit(each, writer) for each in node.arguments[0].elements]
+        return Py(f"[{', '.join(f'*({e.text} or ())' if e.nullable else f'*{e.text}' for e in lists)}]", nullable=False)
     if operator == "Now":
         return Py("(run.instant or run.now())", nullable=False)
     if operator == "Count" and isinstance(node.arguments[0].type, ListOf):
@@ -149,7 +152,7 @@ def _exists(node: Apply, writer: Writer) -> Py | None:
     if is_dense(node.arguments[0], writer.module.relations):
         return Py(f"bool({value.text})", nullable=False)
     value, helper = writer.keep(value), writer.module.helper("lists.exists")
-    return Py(f"({value.text} is not None and {value.text} != [] and {helper}({value.text}))", nullable=False)
+    return Py(f"(bool({value.text}) and ({value.text}[0] is not None or {helper}({value.text})))", nullable=False)
 
 
 @emit_test.register

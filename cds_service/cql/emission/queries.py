@@ -139,6 +139,14 @@ def _attached(node: QueryValue, value: Py, partners: list[str], writer: Writer) 
         ]
     if not rows or rows == [value.text]:
         return value
+    if value.text in writer.made:  # just now: what it rests on is at hand
+        notes, deaf = writer.made[value.text], writer.module.named("DEAF", DEAF)
+        with writer.block(f"if {notes} is {deaf}:"):
+            writer.emit(f"run.attach({value.text}, {', '.join(rows)})")
+        with writer.block("else:"):
+            for row in rows:
+                writer.emit(f"{notes}.append(({row}, None))")
+        return value
     return Py(f"run.attach({value.text}, {', '.join(rows)})", value.nullable)
 
 

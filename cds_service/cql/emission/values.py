@@ -142,6 +142,7 @@ def emit_tuple(node: TupleValue, writer: Writer) -> Py:
         parts = ", ".join(f"{name!r}: {emit(value, writer).text}" for name, value in node.elements)
         writer.emit(f"{value} = run.tie({made}({{{parts}}}), {notes})")
         writer.emit(f"top.into = {before}")
+        writer.made[value] = notes
         return Py(value, nullable=False, simple=True)
     parts = ", ".join(f"{name!r}: {emit(value, writer).text}" for name, value in node.elements)
     return Py(f"{made}({{{parts}}})", nullable=False)

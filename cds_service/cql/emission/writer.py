@@ -120,6 +120,7 @@ class Writer:
         self.names: dict[str, Py] = {}
         self.shared = Shared()
         self.memory = "run.memory"  # how this function calls it
+        self.made: dict[str, str] = {}  # tuples, with the names of the notes on what they were made of
         self.chained: set[int] = set()  # connectives that continue one that is being written
         self.quiet = 0  # parts around this one of which nothing is noted
 
