@@ -119,11 +119,18 @@ class _BlankRun:
     base = None
     changed = None
 
-    def __init__(self, slots: int, parameters: Iterable[int], terminology: Any, bound: Mapping[int, Any]) -> None:
+    def __init__(
+        self, slots: int, parameters: Iterable[int], terminology: Any, bound: Mapping[int, Any], searches: int = 0
+    ) -> None:
         self.facts = _EmptyRecord()
+        self.found: list[Any] = [None] * searches
         self.read: set[int] = set()
         self.memory = _Memory(slots, parameters, self.read, bound)
         self.terminology = terminology
+
+    def search(self, _number: int, *what: Any) -> list[Any]:
+        """Nothing, each time."""
+        return self.facts.retrieve(*what)
 
     def __getattr__(self, name: str) -> Any:
         raise _LookedAtMore(name)
@@ -189,6 +196,8 @@ class Blanks:
     """The values of definitions over an empty record, and what makes each of them worth asking."""
 
     def __init__(self, program: Program, functions: Functions, terminology: Any) -> None:
+        program.searches.is_closed = True
+        self._searches = len(program.searches)
         self._slots = program.slots
         self._terminology = terminology
         self._parameters = {entry.slot: entry for entry in program.parameters}
@@ -222,11 +231,17 @@ class Blanks:
                     read.add(entry.slot, [group for (at, _), group in found.groups.items() if at == element])
                 else:
                     read.plain.append(entry.slot)
-        for type_name, path, name in sorted(functions.module.searches, key=str):
-            members = functions.module.namespace[name]
-            groups.setdefault((type_name, path, id(members)), members)  # to be found in the same pass
+        named = {**functions.module.namespace, **program.searches.groups}
+        numbers: dict[Site, list[int]] = {}
+        for number, (type_name, path, name) in enumerate(program.searches.all()):
+            members = named.get(name)
+            site = (type_name, path, id(members)) if members is not None else (type_name, None, 0)
+            groups.setdefault(site, members)  # to be found in the same pass
+            numbers.setdefault(site, []).append(number)
         self.sites = Sites(groups)
-        self._by_bit = [tuple(by_site.get(site, ())) for site in self.sites.order]
+        # For each bit what makes it worth asking: definitions, and the numbers of searches.
+        order = self.sites.order
+        self._by_bit = [(tuple(by_site.get(site, ())), tuple(numbers.get(site, ()))) for site in order]
         self._by_parameter = {slot: tuple(slots) for slot, slots in by_parameter.items()}
         self._reads = tuple(
             (tuple(slot for slot, own in self._holding.items() if own == name), tuple(found.values()))
@@ -238,7 +253,7 @@ class Blanks:
 
     def _found(self, function: Callable[[Any], Any], namespace: dict[str, Any]) -> _Found | None:
         """The value over an empty record, and all that decides it; None where anything else does."""
-        run = _BlankRun(self._slots, self._parameters, self._terminology, {})
+        run = _BlankRun(self._slots, self._parameters, self._terminology, {}, self._searches)
         value = _value(function, run)
         if value is UNSET:
             return None
@@ -274,7 +289,7 @@ class Blanks:
         asked = asked or _Asked()
         hollow = _Hollow(asked, concepts)
         bound = {slot: hollow for slot, name in self._holding.items() if name == found.name}
-        run = _BlankRun(self._slots, self._parameters, self._terminology, bound)
+        run = _BlankRun(self._slots, self._parameters, self._terminology, bound, self._searches)
         same = _value(function, run)
         if not _equal(found.value, same) or any(slot in self._holding and slot not in bound for slot in run.read):
             return None
@@ -304,20 +319,27 @@ class Blanks:
         except (_LookedAtMore, CdsError, IndexError):
             return UNSET
 
-    def memory(self, facts: Any, bound: Mapping[int, Any], *, even: bool = False) -> list[Any]:
+    def start(
+        self, facts: Any, bound: Mapping[int, Any], *, even: bool = False
+    ) -> tuple[list[Any], list[list[Any] | None]]:
         """What is known from the start of an evaluation over these facts, with these parameters bound.
 
-        `even`: parameters of one name are bound to one value in all libraries.
+        The memory, and what searches find (None: something). `even`: parameters of one name are bound to one value in
+        all libraries.
         """
         memory = self.values[:]
+        searched: list[list[Any] | None] = [_NOTHING] * self._searches
         found = facts.found_at(self.sites)
         while found:
             bit = found & -found
-            for slot in self._by_bit[bit.bit_length() - 1]:
+            slots, searches = self._by_bit[bit.bit_length() - 1]
+            for slot in slots:
                 memory[slot] = UNSET
+            for number in searches:
+                searched[number] = None
             found ^= bit
         self._unset(memory, bound, even)
-        return memory
+        return memory, searched
 
     def held(self, bound: Mapping[int, Any]) -> dict[str, Any]:
         """The resources in parameters, by the name of the parameter."""
@@ -346,6 +368,9 @@ class Blanks:
             for read in reads:
                 for slot in read.plain + read.coded if mixed else read.touched(getattr(first, read.element, None)):
                     memory[slot] = UNSET
+
+
+_NOTHING: list[Any] = []
 
 
 def _holds_resource(entry: ParameterEntry, relations: Relations) -> bool:

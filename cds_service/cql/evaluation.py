@@ -89,7 +89,9 @@ class Evaluation:
         changed = compiled.dependents(self._overrides) if base is not None else None
         kind = TracedRun if compiled.noting else Run
         below: Any = base.run if base is not None else None
-        self.run: Run = kind(compiled.program.slots, facts, compiled.terminology, below, changed)
+        program = compiled.program
+        searches = len(program.searches)
+        self.run: Run = kind(program.slots, facts, compiled.terminology, below, changed, searches=searches)
         self._blank = None if overrides else self._known_from_the_start(base, parameters or {})
         if self._blank is not None:
             self.run.memory = self._blank[:]
@@ -108,7 +110,10 @@ class Evaluation:
             return None
         even = all(key.__class__ is str for key in parameters)  # bound by name, in all libraries
         if base is None:
-            return blanks.memory(self.facts, self._overrides, even=even) if hasattr(self.facts, "found_at") else None
+            if not hasattr(self.facts, "found_at"):
+                return None
+            memory, self.run.found = blanks.start(self.facts, self._overrides, even=even)
+            return memory
         return blanks.without(base._blank, self._overrides, even=even) if base._blank is not None else None
 
     def value(self, library: str, name: str) -> Any:
@@ -218,7 +223,11 @@ class Evaluation:
         """The run that notes what values rest on, made when it is first asked for."""
         if self._traced is None:
             base = self._base.traced_run() if self._base is not None else None
-            run = TracedRun(self.compiled.program.slots, self.facts, self.compiled.terminology, base, self.run.changed)
+            program, usual = self.compiled.program, self.run
+            searches = len(program.searches)
+            run = TracedRun(
+                program.slots, self.facts, self.compiled.terminology, base, usual.changed, searches=searches
+            )
             for slot, value in self._overrides.items():
                 run.memory[slot] = value
             self._traced = run

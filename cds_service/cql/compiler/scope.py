@@ -15,6 +15,7 @@ from cds_service.cql.entries import (
     ParameterEntry,
     ValueSetEntry,
 )
+from cds_service.cql.searches import Searches
 from cds_service.cql.semantic_errors import Problems
 from cds_service.cql.static_types import Named, Type, Typed
 from cds_service.cql.tree import Local, Role
@@ -61,6 +62,7 @@ class Program:
     members: dict[tuple[str, str | None], ValueSetMembers | None] = field(default_factory=dict)
     slots: int = 0
     locals: int = 0
+    searches: Searches = field(default_factory=Searches)
 
     # How a declaration is compiled on demand; set by `declarations.py`, which depends on all chapters.
     complete_definition: Callable[[DefinitionEntry], Type] = field(init=False)

@@ -26,7 +26,7 @@ class Functions:
     """The callables of a program, written when they are first asked for; safe to ask from several threads."""
 
     def __init__(self, program: Program, *, traced: bool = False) -> None:
-        self.module = Module(program.relations, traced)
+        self.module = Module(program.relations, program.searches, traced)
         self.module.namespace.update({"UNSET": UNSET, "Failed": Failed})
         self._program = program
         self._texts: dict[str, str] = {}

@@ -204,24 +204,35 @@ def emit_membership(node: Membership, writer: Writer) -> Py:
 
 @emit.register
 def emit_retrieve(node: RetrieveValue, writer: Writer) -> Py:
-    if node.value_set is not None:
-        members = writer.module.ask_value_set(node.value_set)
-        writer.module.searches.add((node.resource, node.code_path, members))
-        text = f"run.facts.retrieve({node.resource!r}, {node.code_path!r}, {members})"
-    elif node.codes is not None:
-        made = writer.module.named("codes_as_members", vocabularies.codes_as_members)
-        if isinstance(node.codes, Constant):
-            fixed = writer.module.constant(vocabularies.codes_as_members(node.codes.value))  # type: ignore[arg-type]
-            writer.module.searches.add((node.resource, node.code_path, fixed))
-            text = f"run.facts.retrieve({node.resource!r}, {node.code_path!r}, {fixed})"
-        else:
-            codes = emit(node.codes, writer).text
-            text = f"run.facts.retrieve({node.resource!r}, {node.code_path!r}, {made}({codes}))"
-    else:
-        text = f"run.facts.retrieve({node.resource!r})"
+    text = _search(node, writer)
     if writer.module.traced:
         searched = node.value_set.value.id if node.value_set is not None else None
         name = writer.fresh("found")
         entry = f"({node.resource!r}, {node.code_path!r}, {searched!r}, len({name} := {text}))"
         text = f"({name} if top.searches.append({entry}) is None else ())"
     return Py(text, nullable=False)
+
+
+def _search(node: RetrieveValue, writer: Writer) -> str:
+    """The resources, as the evaluation has found them already, else searched for."""
+    searches = writer.module.searches
+    arguments = f"{node.resource!r}"
+    number: int | None
+    if node.value_set is not None:
+        members = writer.module.ask_value_set(node.value_set)
+        arguments += f", {node.code_path!r}, {members}"
+        number = searches.number(node.resource, node.code_path, members)
+    elif isinstance(node.codes, Constant):
+        group = vocabularies.codes_as_members(node.codes.value)  # type: ignore[arg-type]
+        arguments += f", {node.code_path!r}, {writer.module.constant(group)}"
+        number = searches.number(node.resource, node.code_path, searches.name(group))
+    elif node.codes is not None:
+        made = writer.module.named("codes_as_members", vocabularies.codes_as_members)
+        arguments += f", {node.code_path!r}, {made}({emit(node.codes, writer).text})"
+        number = None
+    else:
+        number = searches.number(node.resource, None)
+    if number is None:
+        return f"run.facts.retrieve({arguments})"
+    name = writer.fresh("found")
+    return f"({name} if ({name} := run.found[{number}]) is not None else run.search({number}, {arguments}))"

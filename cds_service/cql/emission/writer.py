@@ -11,6 +11,7 @@ from cds_service.cql.emission.failing import Safety
 from cds_service.cql.emission.sharing import Shared, shared_calls
 from cds_service.cql.entries import DefinitionEntry, FunctionEntry, ParameterEntry, ValueSetEntry
 from cds_service.cql.operators.functions import function as table_function
+from cds_service.cql.searches import Searches
 from cds_service.cql.static_types import Typed
 from cds_service.cql.type_relations import Relations
 from cds_service.values.precisions import BY_NAME, Precision
@@ -30,6 +31,7 @@ class Module:
     """Everything that the functions of one program share: constants, helpers, and what still has to be written."""
 
     relations: Relations
+    searches: Searches
     traced: bool = False
     namespace: dict[str, object] = field(default_factory=dict)
     constants: dict[int, str] = field(default_factory=dict)
@@ -42,8 +44,6 @@ class Module:
     subtypes: dict[str, frozenset[str]] = field(default_factory=dict)
     sizes: dict[int, int] = field(default_factory=dict)
     safety: Safety = field(default_factory=Safety)
-    # What is looked for: a type, the path of a code, and the name of the group of codes.
-    searches: set[tuple[str, str | None, str]] = field(default_factory=set)
 
     def helper(self, path: str) -> str:
         """The name under which generated code calls `module.function`."""

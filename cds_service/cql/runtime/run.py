@@ -39,12 +39,21 @@ class Run:
     value may differ. Everything else is asked from the base, so that several such evaluations share it.
     """
 
-    __slots__ = ("base", "changed", "facts", "instant", "memory", "patient", "sink", "terminology")
+    __slots__ = ("base", "changed", "facts", "found", "instant", "memory", "patient", "sink", "terminology")
 
     def __init__(
-        self, slots: int, facts: Any, terminology: Any, base: Run | None = None, changed: bytes | None = None
+        self,
+        slots: int,
+        facts: Any,
+        terminology: Any,
+        base: Run | None = None,
+        changed: bytes | None = None,
+        *,
+        searches: int = 0,
     ) -> None:
         self.memory: list[Any] = [UNSET] * slots
+        # By the numbers of searches: what they found; None for those that were not made yet.
+        self.found: list[list[Any] | None] = base.found if base is not None else [None] * searches
         self.facts = facts
         self.patient = facts.patient if facts is not None else None
         self.terminology = terminology
@@ -58,6 +67,12 @@ class Run:
         assert self.base is not None
         value = self.memory[slot] = function(self.base)
         return value
+
+    def search(self, number: int, *what: Any) -> list[Any]:
+        """A search that was not made yet."""
+        found: list[Any] = self.facts.retrieve(*what)
+        self.found[number] = found
+        return found
 
     def now(self) -> DateTime:
         """The instant that the evaluation is for."""

@@ -66,9 +66,16 @@ class TracedRun(Run):
     __slots__ = ("frames", "origins", "top")
 
     def __init__(
-        self, slots: int, facts: Any, terminology: Any, base: TracedRun | None = None, changed: bytes | None = None
+        self,
+        slots: int,
+        facts: Any,
+        terminology: Any,
+        base: TracedRun | None = None,
+        changed: bytes | None = None,
+        *,
+        searches: int = 0,
     ) -> None:
-        super().__init__(slots, facts, terminology, base, changed)
+        super().__init__(slots, facts, terminology, base, changed, searches=searches)
         self.frames: dict[int, Frame] = {}
         notes: list[Any] = []
         self.top = Frame(notes, notes)
