@@ -314,9 +314,18 @@ def add(value: Any, quantity: Quantity | None) -> Any:
 
 def subtract(value: Any, quantity: Quantity | None) -> Any:
     """`value - quantity`: calendar arithmetic at the precision of the value; an error beyond the calendar."""
+    global _last_difference
     if value is None or quantity is None:
         return None
-    return _move(value, quantity, -quantity.value)
+    # Entry by entry logic asks for the same moment before now.
+    last_value, last_quantity, difference = _last_difference
+    if last_value is not value or last_quantity is not quantity:
+        difference = _move(value, quantity, -quantity.value)
+        _last_difference = (value, quantity, difference)
+    return difference
+
+
+_last_difference: tuple[Any, Quantity | None, Any] = (None, None, None)
 
 
 def _move(value: Any, quantity: Quantity, amount: Decimal) -> Any:

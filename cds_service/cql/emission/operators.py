@@ -80,10 +80,22 @@ def _not(value: Py, writer: Writer) -> Py:
 
 def _comparison(node: Apply, writer: Writer) -> Py | None:
     left, right = node.arguments
+    if isinstance(right, Constant) and right.value.__class__ is str and not is_certain(left):
+        return _with_text(node, writer)
     if left.type not in _PLAIN or not (is_certain(left) and is_certain(right)):
         return None
     sign = _COMPARISONS[node.signature.operator]
     return _strict(emit(left, writer), emit(right, writer), sign, writer)
+
+
+def _with_text(node: Apply, writer: Writer) -> Py | None:
+    """A FHIR value, which mostly is a plain text, beside a text of the logic."""
+    sign, function = _COMPARISONS[node.signature.operator], node.signature.function
+    if sign not in ("==", "!=") or not function.startswith("equality."):
+        return None
+    value, text = writer.keep(emit(node.arguments[0], writer)), emit(node.arguments[1], writer).text
+    otherwise = f"{writer.module.helper(function)}({value.text}, {text})"
+    return Py(f"({value.text} {sign} {text} if {value.text}.__class__ is str else {otherwise})")
 
 
 def _strict(left: Py, right: Py, sign: str, writer: Writer) -> Py:
@@ -119,12 +131,17 @@ def _members(node: Typed) -> list[object] | None:
 
 
 def _in_constants(node: Apply, writer: Writer) -> Py | None:
-    members = _members(node.arguments[1])
-    if members is None or not is_certain(node.arguments[0]):
+    element, elements = node.arguments
+    members = _members(elements)
+    if members is None:
         return None
-    value = emit(node.arguments[0], writer)
+    value = emit(element, writer)
     text = f"({', '.join(repr(item) for item in members)}{',' if len(members) == 1 else ''})"
-    return Py(f"({value.text} in {text})", nullable=False)
+    if is_certain(element):
+        return Py(f"({value.text} in {text})", nullable=False)
+    value = writer.keep(value)
+    otherwise = f"{writer.module.helper(node.signature.function)}({value.text}, {emit(elements, writer).text})"
+    return Py(f"({value.text} in {text} if {value.text}.__class__ is str else {otherwise})")
 
 
 def _in_texts(node: Apply, writer: Writer) -> Py | None:
