@@ -47,15 +47,31 @@ def _forms(texts: tuple[str, ...]) -> tuple[_Line, ...]:
     return tuple(_line(text) for text in texts)
 
 
+class _Block(msgspec.Struct, frozen=True, gc=False):
+    """A paragraph of a template."""
+
+    lines: tuple[_Line, ...]
+    only_line: _Line | None  # of a paragraph that has just one line to fill in, with one placeholder, as most have
+    above: str  # the heading over that line
+
+
 @lru_cache(maxsize=512)
-def _blocks(template: str) -> tuple[tuple[_Line, ...], ...]:
+def _blocks(template: str) -> tuple[_Block, ...]:
     blocks: list[list[_Line]] = [[]]
     for text in template.splitlines():
         if text.strip():
             blocks[-1].append(_line(text.rstrip()))
         elif blocks[-1]:
             blocks.append([])
-    return tuple(tuple(block) for block in blocks if block)
+    return tuple(_block(block) for block in blocks if block)
+
+
+def _block(lines: list[_Line]) -> _Block:
+    *headings, last = lines
+    is_simple = len(headings) <= 1 and all(line.is_heading and not line.names for line in headings)
+    if not is_simple or last.is_heading or not last.only_name:
+        return _Block(tuple(lines), None, "")
+    return _Block(tuple(lines), last, "".join(f"{line.before}\n" for line in headings))
 
 
 def fill_summary(forms: tuple[str, ...], values: Values) -> str | None:
@@ -72,52 +88,59 @@ def fill_summary(forms: tuple[str, ...], values: Values) -> str | None:
 
 
 def fill_detail(template: str, values: Values) -> str:
-    """The text of `template`: a line with a part that is empty is left out, a list line is repeated for each entry.
-
-    A heading goes with what it heads, down to the next heading or the end of its paragraph.
-    """
+    """The text of `template`: a line with a part that is empty is left out, a list line is repeated for each entry."""
     words = values if isinstance(values, Words) else Words(values)
     paragraphs: list[str] = []
     for block in _blocks(template):
-        kept: list[str] = []
-        heading: str | None = None
-        for line in block:
-            if line.is_heading:
-                heading = _fill(line, words) if line.names else line.before
-                continue
-            if line.only_name:
-                entries = words[line.only_name]
-                if not entries:
-                    continue
-                if line.is_entry:
-                    filled = [f"{line.before}{entry}{line.after}" for entry in entries]
-                else:
-                    filled = [f"{line.before}{', '.join(entries)}{line.after}"]
-            elif not line.names:
-                filled = [line.before]
-            else:
-                filled = _fill_several(line, words)
-                if not filled:
-                    continue
-            if heading is not None:
-                kept.append(heading)
-                heading = None
-            kept += filled
-        if kept:
-            paragraphs.append("\n".join(kept))
+        line = block.only_line
+        if line is None:
+            if text := _fill_block(block.lines, words):
+                paragraphs.append(text)
+        elif entries := words[line.only_name]:
+            paragraphs.append(block.above + _fill_line(line, entries))
     return "\n\n".join(paragraphs)
 
 
-def _fill_several(line: _Line, words: Words) -> list[str]:
-    """The line, for each entry of the first placeholder that has several if it is one of a list."""
+def _fill_block(lines: tuple[_Line, ...], words: Words) -> str:
+    """The lines of a paragraph; a heading goes with what it heads, down to the next heading or the end."""
+    kept: list[str] = []
+    heading: str | None = None
+    for line in lines:
+        if line.is_heading:
+            heading = _fill(line, words)
+            continue
+        if line.only_name:
+            entries = words[line.only_name]
+            filled = _fill_line(line, entries) if entries else None
+        elif line.is_entry:
+            filled = _fill_each(line, words)
+        else:
+            filled = _fill(line, words)
+        if filled:
+            if heading is not None:
+                kept.append(heading)
+                heading = None
+            kept.append(filled)
+    return "\n".join(kept)
+
+
+def _fill_line(line: _Line, entries: tuple[str, ...]) -> str:
+    """A line with one placeholder, which stands for `entries`."""
+    if len(entries) == 1:
+        return f"{line.before}{entries[0]}{line.after}"
     if line.is_entry:
-        for name in line.names:
-            entries = words[name]
-            if len(entries) > 1:
-                each = [_fill(line, words, name, entry) for entry in entries]
-                return [text for text in each if text is not None]
-    filled = _fill(line, words)
-    return [] if filled is None else [filled]
+        return "\n".join([f"{line.before}{entry}{line.after}" for entry in entries])
+    return f"{line.before}{', '.join(entries)}{line.after}"
+
+
+def _fill_each(line: _Line, words: Words) -> str | None:
+    """The line of a list, for each entry of the first placeholder that has several."""
+    for name in line.names:
+        entries = words[name]
+        if len(entries) > 1:
+            each = [_fill(line, words, name, entry) for entry in entries]
+            return "\n".join([text for text in each if text is not None])
+    return _fill(line, words)
 
 
 def _fill(line: _Line, words: Words, repeated: str = "", entry: str = "") -> str | None:
@@ -125,7 +148,7 @@ def _fill(line: _Line, words: Words, repeated: str = "", entry: str = "") -> str
 
     Of the `repeated` part this line has one entry.
     """
-    filled = []
+    filled: list[str] = []
     for name in line.names:
         entries = words[name] if name != repeated else (entry,)
         if not entries:

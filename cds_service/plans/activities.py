@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -88,6 +87,12 @@ KINDS: Mapping[str, Kind] = {
     "VisionPrescription": Kind(subject="patient", requester="prescriber", code="", intent="", priority=False),
 }  # fmt: skip
 
+# The elements of an activity that say what is to be done.
+_DESCRIBING = frozenset({
+    "bodySite", "code", "description", "dosage", "location", "participant", "productCodeableConcept",
+    "productReference", "quantity", "timingDateTime", "timingPeriod", "timingTiming", "title",
+})  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Subjects:
@@ -115,7 +120,7 @@ def request_from(activity: Mapping[str, Any], subjects: Subjects) -> dict[str, A
         request["priority"] = activity["priority"]
     if kind.do_not_perform and "doNotPerform" in activity:
         request["doNotPerform"] = activity["doNotPerform"]
-    request |= copy.deepcopy(dict(kind.defaults))
+    request |= _copied(dict(kind.defaults))
     _name_people(request, type_name, kind, subjects)
     _describe(request, activity, kind)
     return request
@@ -146,7 +151,7 @@ def _name_people(request: dict[str, Any], type_name: str, kind: Kind, subjects: 
 
 
 def _describe(request: dict[str, Any], activity: Mapping[str, Any], kind: Kind) -> None:
-    copied = copy.deepcopy({name: activity[name] for name in activity if name not in {"text", "contained"}})
+    copied = {name: _copied(activity[name]) for name in activity if name in _DESCRIBING}
     if kind.code and "code" in copied:
         request[kind.code] = [copied["code"]] if kind.code_is_list else copied["code"]
     if kind.product:
@@ -187,3 +192,12 @@ def _time(request: dict[str, Any], copied: Mapping[str, Any], name: str) -> None
             allowed = form != "Timing" or request["resourceType"] != "CommunicationRequest"
             if allowed:
                 request[f"{name}{form}"] = copied[f"timing{form}"]
+
+
+def _copied(value: Any) -> Any:
+    """Plain data that may be changed without changing what it was taken from."""
+    if isinstance(value, dict):
+        return {name: _copied(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_copied(part) for part in value]
+    return value

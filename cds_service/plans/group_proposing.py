@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from cds_service.plans.deciding import Judgement
 from cds_service.plans.definitions import Action
@@ -15,7 +16,7 @@ from cds_service.plans.orders import accompanying
 from cds_service.plans.policy import Policy, worst_indicator
 from cds_service.plans.rules import Finding, Rule
 from cds_service.plans.translations import in_language, translations_of
-from cds_service.plans.wording import Vocabulary, group_values
+from cds_service.plans.wording import Vocabulary, group_values, speaks
 from cds_service.proposals.proposals import CardTemplate, Proposal, ProposedAction, ProposedSuggestion
 
 _UNREADABLE = "Not everything could be checked: {types} could not be read."
@@ -28,8 +29,7 @@ _GROUP_DETAIL = """**Not met:**
 {disclaimer}"""
 
 
-@dataclass(frozen=True, slots=True)
-class GroupProposals:
+class GroupProposals(msgspec.Struct, frozen=True, gc=False):
     """Makes the proposals for one judgement without a rating."""
 
     judgement: Judgement
@@ -43,13 +43,14 @@ class GroupProposals:
 
     def proposals(self) -> tuple[Proposal, ...]:
         """One for each group with something to say."""
-        grouped: dict[tuple[str, str], list[Finding]] = {}
+        grouped: dict[tuple[str, str, str], list[Finding]] = {}
         for finding in (*self.judgement.findings, *self.judgement.checks):
-            if finding.rule.group is not None:
-                grouped.setdefault((finding.rule.plan.canonical, finding.rule.group.id), []).append(finding)
+            plan, group = finding.rule.plan, finding.rule.group
+            if group is not None:
+                grouped.setdefault((plan.url, plan.version, group.id), []).append(finding)
         found = []
         for findings in grouped.values():
-            speaking = [f for f in findings if (f.met is not True if f.rule.is_check else f.fires)]
+            speaking = [finding for finding in findings if speaks(finding)]
             if speaking:
                 found.append(self.proposal(findings, speaking))
         return tuple(found)
@@ -63,7 +64,7 @@ class GroupProposals:
         """The card of one group."""
         rule, policy = findings[0].rule, self.knowhow.policy
         template = self.template(rule)
-        must = any(f.met is False and f.rule.level == "must" for f in speaking)
+        must = [f for f in speaking if f.met is False and f.rule.level == "must"]
         indicators = [
             "critical" if f.rule.emergency else policy.severity(f.rule.severity).indicator
             for f in speaking
@@ -80,34 +81,43 @@ class GroupProposals:
             values=values,
             source_label=known.label if known else policy.source_label,
             source_url=known.url if known else policy.source_url,
-            topic={"system": policy.topic_system, **template.topic},
+            topic=template.topic,
             plan=rule.plan.canonical,
             action=template.id,
             content=(self.judgement.record.subject or "", *(f"{f.rule.id}={f.met}" for f in speaking)),
             suggestions=tuple(
                 defined_orders(speaking, self.judgement.logic, self.offers, self.apply_activity, self.creation)
             ),
-            override_reasons=policy.override_reasons,
+            override_reasons=template.override_reasons,
         )
 
     def template(self, rule: Rule) -> CardTemplate:
-        """The words of the group, with those of the policy where it has none."""
+        """The words of the rule's group, made once."""
         group = rule.group
         assert group is not None
-        cards = self.knowhow.policy.cards
-        base = next((c for c in cards if c.about == "group" and (not c.hooks or self.hook in c.hooks)), None)
+        key = (rule.plan.canonical, group.id, self.hook, self.language)
+        found = self.knowhow.templates.get(key)
+        if found is None or found[0] is not group:
+            found = self.knowhow.templates[key] = (group, self.template_of(group))
+        return found[1]
+
+    def template_of(self, group: Action) -> CardTemplate:
+        """The words of the group, with those of the policy where it has none."""
+        policy = self.knowhow.policy
+        base = next((card for card in policy.cards_at(self.hook) if card.about == "group"), None)
         topic = group.settings.get("topic")
+        named = {"code": topic, "display": _title(topic)} if isinstance(topic, str) else (topic or {})
         words = translations_of(group.written, group.settings)
         return CardTemplate(
             id=group.id,
             about="group",
             hooks=frozenset(),
             severity=(),
-            topic={"code": topic, "display": _title(topic)} if isinstance(topic, str) else (topic or {}),
+            topic={"system": policy.topic_system, **named},
             summary=self.said(group, "summary") or (in_language(words, self.language, "title", group.title),),
             detail="\n".join(self.said(group, "detail")) or (base.detail if base else _GROUP_DETAIL),
             suggestions=(),
-            override_reasons=base.override_reasons if base else (),
+            override_reasons=policy.override_reasons,
         )
 
     def said(self, group: Action, name: str) -> tuple[str, ...]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from cds_service.plans.definitions import Action
 from cds_service.plans.expressions import Define
 from cds_service.plans.facts_catalogue import FactCatalogue
 from cds_service.plans.policy import Policy
 from cds_service.plans.procedures import Procedures
 from cds_service.plans.rules import Rule, RuleBook
 from cds_service.plans.scenarios import Alternative, ScenarioGroup
+from cds_service.proposals.proposals import CardTemplate
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,8 @@ class Knowhow:
     stated: dict[tuple[str, bool, bool, str | None], tuple[Rule, str]] = field(default_factory=dict)
     told: dict[tuple[str, str | None], tuple[Alternative, Mapping[str, tuple[str, ...]]]] = field(default_factory=dict)
     named: dict[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)  # by procedure
+    # By plan, group of rules, hook and language: how its cards are worded.
+    templates: dict[tuple[str, str, str, str | None], tuple[Action, CardTemplate]] = field(default_factory=dict)
     _read: dict[str, tuple[Alternative, frozenset[str]]] = field(default_factory=dict)
     _marked: dict[str, bool] = field(default_factory=dict)
 

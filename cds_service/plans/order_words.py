@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from operator import attrgetter
 from typing import Any
 
 from cds_service.errors import CdsError
@@ -54,15 +53,14 @@ class OrderWords(Words):
         self.fired = _fired(judged)
         self._name: str | None = None
         self._alternatives: tuple[str, ...] | None = None
-        self.update(_silent(self.record.status, _there_is(self.record, self.worst)))
+        selection = self.selection
+        self.update(_silent(_lacking(self.record, self.worst), None if selection is None else _lacking_in(selection)))
         if not self.fired:
             self.update(knowhow.policy.silent_severities)
         if self.record.procedure is not None:
             self.update(_procedure_words(self.record.procedure, knowhow))
-        if self.selection is not None:
-            self.update(_beside(_there_is_in(self.selection)))
-            if self.primary is not None:
-                self.update(_scenario_words(self.primary, knowhow, language))
+        if self.primary is not None:
+            self.update(_scenario_words(self.primary, knowhow, language))
 
     def __missing__(self, name: str) -> Entries:
         """The entries of a placeholder that is asked for the first time."""
@@ -338,64 +336,87 @@ def _scenario_words(primary: Alternative, knowhow: Knowhow, language: str | None
     return found[1]
 
 
-# What parts speak of: where the record, the judgement or the selection has none of it, they have nothing to say.
-_IN_RECORD: Mapping[str, Sequence[str]] = {
-    "candidates": ("candidates",),
-    "level": ("level", "level-words"),
-    "levels": ("levels", "several-levels"),
-    "rating": ("rating",),
-    "provisional": ("provisional",),
-    "disagreement": ("panel",),
-    "must_ask": ("questions", "asked"),
-    "safety_ask": ("safety-questions", "safety-asked"),
-    "notes_unknown": ("open-notes",),
-    "alternatives": ("alternatives", "best-alternative"),
-    "suggested_next": ("suggested",),
-    "failures": ("failed-parts",),
-}
-_IN_JUDGEMENT: Mapping[str, Sequence[str]] = {
-    "selection": (*_OF_SELECTION, *_OF_SCENARIO),
-    "row": ("rationale",),
-    "differences": ("difference",),
-    "target_reason": ("target-question",),
-    "fired": ("emergency", "emergency-titles"),
-    "checks": ("checks-met", "checks-met-titles", "checks-not-met", "checks-not-documented"),
-}
-_IN_SELECTION: Mapping[str, Sequence[str]] = {
-    "primary": tuple(_OF_SCENARIO),
-    "also": ("also",),
-    "undecided": ("possible",),
-    "fallback": ("fallback",),
-    "nearest": ("nearest", "nearest-title"),
-    "failed_criteria": ("failed",),
-}
-_AT_STATUS: Mapping[str, Sequence[str]] = {NOT_RATED: ("not-rated",), NO_MATCH: ("no-scenario",)}
-
-_in_record, _in_judgement = attrgetter(*_IN_RECORD), attrgetter(*_IN_JUDGEMENT)
-_in_selection = attrgetter(*_IN_SELECTION)
+# Parts by what they speak of, in the order of `_lacking`: where there is none of it, they have nothing to say.
+_SPEAKING: Sequence[Sequence[str]] = (
+    ("candidates",),
+    ("level", "level-words"),
+    ("levels", "several-levels"),
+    ("rating",),
+    ("provisional",),
+    ("panel",),
+    ("questions", "asked"),
+    ("safety-questions", "safety-asked"),
+    ("open-notes",),
+    ("alternatives", "best-alternative"),
+    ("suggested",),
+    ("failed-parts",),
+    ("not-rated",),
+    ("no-scenario",),
+    ("rationale",),
+    ("difference",),
+    ("target-question",),
+    ("emergency", "emergency-titles"),
+    ("checks-met", "checks-met-titles", "checks-not-met", "checks-not-documented"),
+)
 
 
-def _there_is(record: Record, judgement: Judgement) -> tuple[bool, ...]:
-    return tuple(map(bool, _in_record(record) + _in_judgement(judgement)))
+def _lacking(record: Record, judgement: Judgement) -> tuple[bool, ...]:
+    """What there is none of, in the order of `_SPEAKING`."""
+    return (
+        not record.candidates,
+        not record.level,
+        not record.levels,
+        not record.rating,
+        not record.provisional,
+        not record.disagreement,
+        not record.must_ask,
+        not record.safety_ask,
+        not record.notes_unknown,
+        not record.alternatives,
+        not record.suggested_next,
+        not record.failures,
+        record.status != NOT_RATED,
+        record.status != NO_MATCH,
+        judgement.row is None,
+        not judgement.differences,
+        not judgement.target_reason,
+        not judgement.fired,
+        not judgement.checks,
+    )
 
 
-def _there_is_in(selection: Selection) -> tuple[bool, ...]:
-    return tuple(map(bool, _in_selection(selection)))
+_SPEAKING_OF_SCENARIOS: Sequence[Sequence[str]] = (
+    tuple(_OF_SCENARIO),
+    ("also",),
+    ("possible",),
+    ("fallback",),
+    ("nearest", "nearest-title"),
+    ("failed",),
+)
+
+
+def _lacking_in(selection: Selection) -> tuple[bool, ...]:
+    """What there is none of, in the order of `_SPEAKING_OF_SCENARIOS`."""
+    return (
+        selection.primary is None,
+        not selection.also,
+        not selection.undecided,
+        selection.fallback is None,
+        selection.nearest is None,
+        not selection.failed_criteria,
+    )
 
 
 @lru_cache(maxsize=1024)
-def _silent(status: str, there_is: tuple[bool, ...]) -> Mapping[str, Entries]:
-    """The parts that have nothing to say, given what there is in the record and in the judgement."""
-    spoken_of = zip((*_IN_RECORD.values(), *_IN_JUDGEMENT.values()), there_is, strict=True)
-    silent = [name for names, is_there in spoken_of if not is_there for name in names]
-    return dict.fromkeys([*silent, *[n for at, names in _AT_STATUS.items() if at != status for n in names]], ())
-
-
-@lru_cache(maxsize=64)
-def _beside(there_is: tuple[bool, ...]) -> Mapping[str, Entries]:
-    """The parts that have nothing to say, given what there is in the selection."""
-    spoken_of = zip(_IN_SELECTION.values(), there_is, strict=True)
-    return dict.fromkeys([name for names, is_there in spoken_of if not is_there for name in names], ())
+def _silent(lacking: tuple[bool, ...], lacking_in_selection: tuple[bool, ...] | None) -> Mapping[str, Entries]:
+    """The parts that have nothing to say; all that speak of scenarios where none was looked for."""
+    silent = [name for names, lacks in zip(_SPEAKING, lacking, strict=True) if lacks for name in names]
+    if lacking_in_selection is None:
+        silent += [*_OF_SELECTION, *_OF_SCENARIO]
+    else:
+        speaking = zip(_SPEAKING_OF_SCENARIOS, lacking_in_selection, strict=True)
+        silent += [name for names, lacks in speaking if lacks for name in names]
+    return dict.fromkeys(silent, ())
 
 
 PART_NAMES = frozenset({*_PARTS, *_OF_SELECTION, *_OF_PROCEDURE, *_OF_SCENARIO})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -11,14 +11,13 @@ from cds_service.hooks.text import escape
 from cds_service.plans.deciding import Judgement
 from cds_service.plans.expressions import Define, Expression
 from cds_service.plans.knowhow import Knowhow
-from cds_service.plans.policy import INDICATORS
+from cds_service.plans.policy import SERIOUSNESS
 from cds_service.plans.questions import QuestionBook
 from cds_service.plans.rules import Finding
 from cds_service.plans.translations import in_language
 from cds_service.proposals.evidence import FactEvidence
+from cds_service.proposals.proposals import Words
 from cds_service.proposals.sources import Citation
-
-Values = dict[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,49 +50,43 @@ def order_text(order: Mapping[str, Any] | None) -> str:
     return escape(str(text)) if text else ""
 
 
-def _put_checks(put: Any, checks: Iterable[Finding], knowhow: Knowhow, language: str | None) -> None:
-    checks = tuple(checks)
-    put("checks-met", *(finding_words(check, knowhow, language=language) for check in checks if check.met is True))
-    put("checks-met-titles", *(check.rule.titled(language) for check in checks if check.met is True))
-    put("checks-not-met", *(finding_words(check, knowhow, language=language) for check in checks if check.met is False))
-    put(
-        "checks-not-documented",
-        *(finding_words(check, knowhow, language=language) for check in checks if check.met is None),
-    )
-
-
 def group_values(
     judgement: Judgement, findings: Sequence[Finding], knowhow: Knowhow, language: str | None = None
-) -> Values:
+) -> Words:
     """What can be said about a group of checks and rules for a call without a rated order."""
-    values: Values = {}
-
-    def put(name: str, *entries: str | None) -> None:
-        kept = tuple(entry for entry in entries if entry)
-        if kept:
-            values[name] = kept
-
     record = judgement.record
-    put("order", record.order or record.subject)
-    put("suggested", *(knowhow.procedures.name(code) for code in record.suggested_next))
-    put("disclaimer", knowhow.policy.disclaimer)
     checks = [finding for finding in findings if finding.rule.is_check]
-    _put_checks(put, checks, knowhow, language)
-    by_severity: dict[str, list[str]] = {}
-    for finding in sorted(findings, key=lambda finding: not finding.rule.emergency):
-        if finding.fires and not finding.rule.is_check:
-            by_severity.setdefault(finding.rule.severity, []).append(finding_words(finding, knowhow, language=language))
-    for severity, entries in by_severity.items():
-        put(severity, *entries)
-    speaking = [f for f in findings if (f.met is not True if f.rule.is_check else f.fires)]
+    fired = [finding for finding in findings if finding.fires and not finding.rule.is_check]
+    said: dict[str, list[str]] = {
+        "order": [record.order or record.subject or ""],
+        "suggested": [knowhow.procedures.name(code) for code in record.suggested_next],
+        "disclaimer": [knowhow.policy.disclaimer],
+    }
+    for name, met in (("checks-met", True), ("checks-not-met", False), ("checks-not-documented", None)):
+        said[name] = [finding_words(check, knowhow, language=language) for check in checks if check.met is met]
+    said["checks-met-titles"] = [check.rule.titled(language) for check in checks if check.met is True]
+    for finding in sorted(fired, key=_emergency_first) if len(fired) > 1 else fired:
+        said.setdefault(finding.rule.severity, []).append(finding_words(finding, knowhow, language=language))
+    speaking = [finding for finding in findings if speaks(finding)]
     speaking.sort(key=lambda finding: _gravity(finding, knowhow), reverse=True)
     titles = [finding.rule.titled(language) for finding in speaking]
-    put("worst", *titles[:1])
-    put("titles", *titles)
-    put("count", str(len(titles)) if titles else None)
-    put("not-met-count", *([str(n)] if (n := sum(c.met is False for c in checks)) else []))
-    put("not-documented-count", *([str(n)] if (n := sum(c.met is None for c in checks)) else []))
-    return values
+    said["worst"], said["titles"] = titles[:1], titles
+    for name, number in (
+        ("count", len(titles)),
+        ("not-met-count", len(said["checks-not-met"])),
+        ("not-documented-count", len(said["checks-not-documented"])),
+    ):
+        said[name] = [str(number)] if number else []
+    return Words({name: tuple(filter(None, entries)) for name, entries in said.items()})
+
+
+def speaks(finding: Finding) -> bool:
+    """Whether there is something to say: a rule fires, a check is not known to be met."""
+    return finding.met is not True if finding.rule.is_check else finding.fires
+
+
+def _emergency_first(finding: Finding) -> bool:
+    return not finding.rule.emergency
 
 
 def _gravity(finding: Finding, knowhow: Knowhow) -> tuple[int, bool]:
@@ -101,9 +94,9 @@ def _gravity(finding: Finding, knowhow: Knowhow) -> tuple[int, bool]:
     rule = finding.rule
     if rule.is_check:
         is_failed = finding.met is False
-        return INDICATORS.index("warning" if is_failed and rule.level == "must" else "info"), is_failed
+        return SERIOUSNESS["warning" if is_failed and rule.level == "must" else "info"], is_failed
     indicator = "critical" if rule.emergency else knowhow.policy.severity(rule.severity).indicator
-    return INDICATORS.index(indicator), True
+    return SERIOUSNESS[indicator], True
 
 
 def finding_words(finding: Finding, knowhow: Knowhow, levels: Sequence[str] = (), language: str | None = None) -> str:

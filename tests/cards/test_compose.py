@@ -66,3 +66,15 @@ def test_buttons_that_exclude_each_other_are_at_most_one() -> None:
     adding = replace(PROPOSAL, suggestions=(button("create"), button("answer")))
     assert compose_cards([replacing], "c", NAMESPACE)[0].selection_behavior == "at-most-one"
     assert compose_cards([adding], "c", NAMESPACE)[0].selection_behavior == "any"
+
+
+def test_what_no_card_may_carry_leaves_the_advice_without_its_trimmings() -> None:
+    (card,) = compose_cards([replace(PROPOSAL, source_url="not an address")], "call", NAMESPACE)
+    assert (card.summary, card.detail, card.source.url, card.override_reasons) == ("Said", "Because", None, ())
+
+
+def test_words_are_in_the_language_where_there_are_some() -> None:
+    german = dataclasses.replace(TEMPLATE, translations={"de": {"summary": "{s}!", "detail": "Weil: {d}"}})
+    for language, expected in (("de", ("Said!", "Weil: Because")), (None, ("Said", "Because"))):
+        (card,) = compose_cards([replace(PROPOSAL, template=german)], "call", NAMESPACE, language)
+        assert (card.summary, card.detail) == expected

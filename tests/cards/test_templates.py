@@ -31,6 +31,13 @@ def test_the_first_summary_that_is_complete_and_short_wins(forms: tuple[str, ...
         ("{name}\n\n\n\n{nothing}\n\n{why}", "MRI\n\nnew fracture"),
         ("{several}", "one, two"),
         ("## Empty\n- {nothing}", ""),
+        ("- {several}: {why}, {name}", "- one: new fracture, MRI\n- two: new fracture, MRI"),
+        ("- {several}: {nothing}", ""),
+        ("- {name}: {why}", "- MRI: new fracture"),
+        ("Risk {why}: 5 % of {name}, {nothing}\nRisk of {name}, {why}: 5 %", "Risk of MRI, new fracture: 5 %"),
+        ("## One\n- {nothing}\n## Two\n- {why}", "## Two\n- new fracture"),
+        ("## {name}\n- {why}\n## {nothing}\n- {name}", "## MRI\n- new fracture\n- MRI"),
+        ("Only words.", "Only words."),
     ],
 )
 def test_lines_without_anything_to_say_are_left_out(template: str, expected: str) -> None:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import pytest
 from hypothesis import given
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from cds_service.hooks.cards import Action, Card, Coding, InvalidCard, Link, Response, Source, Suggestion
 from cds_service.hooks.identifiers import derive_uuid
 from cds_service.hooks.plain import prune
-from cds_service.hooks.rendering import render_response
+from cds_service.hooks.rendering import render_response, response_json
 from cds_service.hooks.services import Service, render_services
 from cds_service.hooks.text import escape, shorten
 
@@ -176,6 +176,32 @@ def test_nothing_empty_goes_out(extension: dict[str, Any]) -> None:
             check(part)
 
     check(prune(extension))
+
+
+def test_an_empty_display_is_none() -> None:
+    coding = card(source=Source("L", topic=Coding("t", "s", "")))
+    (out,) = rendered(Response((coding,)))["cards"]
+    assert out["source"]["topic"] == {"code": "t", "system": "s"}
+
+
+def test_an_answer_as_plain_data_is_what_goes_out() -> None:
+    full = card(
+        suggestions=(Suggestion("Keep", "s1", actions=(Action.update("Keep", ORDER),)),),
+        override_reasons=(Coding("a", "s", "A"),),
+        links=(Link("x", "https://x.example"),),
+        extension={"org.example.x": ("a", "")},
+    )
+    response = Response((full,), (Action.update("Rate", {**ORDER, "value": Decimal("1.5")}),))
+    plain = response_json(response)
+    assert plain["systemActions"][0]["resource"]["value"] == Decimal("1.5")
+    assert plain == rendered(response)  # lists are lists here as there
+    assert plain["cards"][0]["extension"] == {"org.example.x": ["a"]}
+
+
+def test_uuids_are_those_of_version_5() -> None:
+    for number in range(50):
+        name = "\x1f".join(("call", "card", str(number)))
+        assert derive_uuid("call", "card", number) == str(uuid5(UUID("5b0f5c0e-1f0a-5d2e-9c39-6b1c1f8a7d10"), name))
 
 
 def test_uuids_depend_on_the_call_alone() -> None:
