@@ -139,7 +139,7 @@ class Facts:
         if membership is None or code_path is None:
             return self._of_type(type_name).all()
         index = self._indexes.get((type_name, code_path)) or self._make_index(type_name, code_path)
-        return index.members_of(membership, self._groups)
+        return index.members_of(membership, self._groups, self._resolve_text)
 
     def found_at(self, sites: Sites) -> int:
         """Which of the groups that are looked for a retrieve finds something in, a bit for each."""
@@ -167,11 +167,11 @@ class Facts:
     def codes(self, type_name: str, code_path: str) -> Iterable[Pair]:
         """The distinct codes that the resources of a type have at a path."""
         index = self._indexes.get((type_name, code_path)) or self._make_index(type_name, code_path)
-        return index.by_code().keys()
+        return index.by_code(self._resolve_text).keys()
 
     def _make_index(self, type_name: str, code_path: str) -> Index:
         key = (type_name, code_path)
-        index = Index(type_name, code_path, self._of_type(type_name), self._resolve_text, self._hits.get(key))
+        index = Index(type_name, code_path, self._of_type(type_name), self._hits.get(key))
         self._indexes[key] = index
         return index
 

@@ -71,15 +71,16 @@ def look_for(place: Place, resources: Sequence[Struct], resolve: Resolve) -> Hit
 class Index:
     """The resources of one type by the codes at one path."""
 
-    __slots__ = ("_by_code", "_by_group", "_hits", "_members", "_path", "_resolve", "_type", "_version")
+    __slots__ = ("_by_code", "_by_group", "_hits", "_members", "_path", "_type", "_version")
 
-    def __init__(self, type_name: str, code_path: str, members: Members, resolve: Resolve, hits: Hits | None) -> None:
-        self._type, self._path, self._members, self._resolve, self._hits = type_name, code_path, members, resolve, hits
+    def __init__(self, type_name: str, code_path: str, members: Members, hits: Hits | None) -> None:
+        # What resolves references is handed in with each question: kept here, it would make the record a cycle.
+        self._type, self._path, self._members, self._hits = type_name, code_path, members, hits
         self._by_code: dict[Pair, list[Struct]] | None = None
         self._by_group: dict[int, list[Struct]] = {}
         self._version = -1  # of the groups that were known when `_by_group` was filled
 
-    def members_of(self, membership: Membership, groups: CodeGroups) -> list[Struct]:
+    def members_of(self, membership: Membership, groups: CodeGroups, resolve: Resolve) -> list[Struct]:
         """The resources with a code of a group, in order."""
         key = id(membership)
         found = self._by_group.get(key)
@@ -89,13 +90,13 @@ class Index:
             if hits is not None and bit is not None:
                 found = self._members.some([resource for bits, resource in hits.resources if bits & bit])
             else:
-                found = self._searched(membership, groups)
+                found = self._searched(membership, groups, resolve)
             self._by_group[key] = found
         return found
 
-    def _searched(self, membership: Membership, groups: CodeGroups) -> list[Struct]:
+    def _searched(self, membership: Membership, groups: CodeGroups, resolve: Resolve) -> list[Struct]:
         """The same for a group that was not known to be looked for."""
-        by_code = self.by_code()
+        by_code = self.by_code(resolve)
         if not by_code:
             return _NOTHING
         groups.learn(membership)
@@ -121,14 +122,14 @@ class Index:
         wanted = {id(resource) for members in lists for resource in members}
         return [resource for resource in self._members.all() if id(resource) in wanted]
 
-    def by_code(self) -> dict[Pair, list[Struct]]:
+    def by_code(self, resolve: Resolve) -> dict[Pair, list[Struct]]:
         """The resources by each of their codes, in order."""
         if self._by_code is None:
             by_code: dict[Pair, list[Struct]] = {}
             resources = self._members.all()
             readers = _readers(resources[0].__class__, self._type, self._path) if resources else ()
             for resource in resources:
-                for pair in _codes(resource, self._path, readers, self._resolve):
+                for pair in _codes(resource, self._path, readers, resolve):
                     members = by_code.get(pair)
                     if members is None:
                         by_code[pair] = [resource]
