@@ -158,7 +158,7 @@ class Facts:
                     continue
                 hits = look_for(place, resources, self._resolve_text)
                 if hits is None:
-                    found |= place.all_bits  # whoever looks for these is told that they cannot be found
+                    found |= place.mask  # whoever looks for these is told that they cannot be found
                 else:
                     found |= hits.bits
                     self._hits[name, place.code_path] = hits

@@ -14,7 +14,7 @@ from cds_service.errors import CdsError
 from cds_service.facts.coding import Pair, Resolve, coded_attributes_at, codes_at
 from cds_service.facts.groups import CodeGroups, Membership
 from cds_service.facts.members import Members
-from cds_service.facts.sites import Place
+from cds_service.facts.sites import Groups, Place
 from cds_service.fhir.model.types import r4
 from cds_service.fhir.structs.flavours import Struct
 
@@ -31,8 +31,9 @@ class Hits(msgspec.Struct, frozen=True, gc=False):
     """The resources with a code of a group that is looked for at a place, with a bit for each of these groups."""
 
     place: Place
+    groups: Groups
     bits: int
-    """Those of all resources together."""
+    """Those of all resources together, of groups that somebody wants to be told of."""
     resources: list[tuple[int, Struct]]
 
 
@@ -49,7 +50,8 @@ def look_for(place: Place, resources: Sequence[Struct], resolve: Resolve) -> Hit
         concepts, others = map(readers[0].read, resources), readers[1:] or None
     found: list[tuple[int, Struct]] = []
     all_bits = 0
-    of_code = place.of_code
+    groups = place.groups
+    of_code = groups.of_code
     for resource, concept in zip(resources, concepts, strict=False):
         bits = 0
         if concept is not None:
@@ -58,14 +60,14 @@ def look_for(place: Place, resources: Sequence[Struct], resolve: Resolve) -> Hit
                 if known is not None and known[0] == coding.system:
                     bits |= known[1]
                 else:
-                    bits |= place.bits(coding.system, coding.code)
+                    bits |= groups.bits(coding.system, coding.code)
         elif others is not None:
             for system, code in _codes(resource, path, others, resolve):
-                bits |= place.bits(system, code)
+                bits |= groups.bits(system, code)
         if bits:
             found.append((bits, resource))
             all_bits |= bits
-    return Hits(place, all_bits, found)
+    return Hits(place, groups, all_bits & place.mask, found)
 
 
 class Index:
@@ -86,11 +88,13 @@ class Index:
         found = self._by_group.get(key)
         if found is None:
             hits = self._hits
-            bit = hits.place.bit_of.get(key) if hits is not None else None
+            bit = hits.groups.bit_of.get(key) if hits is not None else None
             if hits is not None and bit is not None:
                 found = self._members.some([resource for bits, resource in hits.resources if bits & bit])
             else:
                 found = self._searched(membership, groups, resolve)
+                if hits is not None:
+                    hits.place.learn(membership)  # the next record is looked through for it too
             self._by_group[key] = found
         return found
 
