@@ -183,7 +183,7 @@ class _Read:
             return self.plain
         if concept.__class__.__name__ != "CodeableConcept":
             return self.plain + self.coded
-        found = self.place.bits_of(concept.coding)
+        found = self.place.groups.bits_of(concept.coding)
         slots = self.plain
         while found:
             bit = found & -found

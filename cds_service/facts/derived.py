@@ -61,7 +61,7 @@ class TextEvidence(Protocol):
     def findings(self, text: str) -> Iterable[FoundInText]: ...
 
 
-def derive_codings(resources: Sequence[Struct], derive: DeriveCodings, coding_type: type[Struct]) -> list[Struct]:
+def derive_codings(resources: Sequence[Struct], derive: DeriveCodings) -> list[Struct]:
     """Put derived codings into concepts that have only text; the resources (of one type) that got some."""
     marked: dict[int, Struct] = {}
     for read, is_list, read_as in _places(resources[0].__class__) if resources else ():
@@ -73,7 +73,7 @@ def derive_codings(resources: Sequence[Struct], derive: DeriveCodings, coding_ty
                 # Most concepts have a code, and this is asked of every resource: they are through here.
                 if codings and codings[0].code:
                     continue
-                if _fill(concept, read_as, derive, coding_type):
+                if _fill(concept, read_as, derive):
                     marked[id(resource)] = resource
     return list(marked.values())
 
@@ -93,10 +93,10 @@ def _places(made: type[Struct]) -> tuple[tuple[Callable[[Any], Any], bool, str],
     return tuple(found)
 
 
-def _fill(concept: Any, fhir_type: str, derive: DeriveCodings, coding_type: type[Struct]) -> bool:
+def _fill(concept: Any, fhir_type: str, derive: DeriveCodings) -> bool:
     if not concept.text or any(coding.code for coding in concept.coding):
         return False
-    found = [coding_type(system=system, code=code) for system, code in derive(fhir_type, concept.text)]
+    found = [full().new("Coding", system=system, code=code) for system, code in derive(fhir_type, concept.text)]
     if found:
         concept.coding = [*concept.coding, *found]
     return bool(found)

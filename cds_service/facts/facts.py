@@ -89,11 +89,9 @@ class Facts:
         self._full_urls: dict[str, Struct] | None = None
         self._batches = batches
         self._by_type, self._context_types = self._sorted_out(batches, patient_id)
-        if self._derive is not None:
-            # A draft is looked at by itself, without a retrieve: what its texts say has to be there from the start.
-            for name, drafts in self._context_types.items():
-                if self._reads_texts_of(name):
-                    self._read_words(drafts, self._derive)
+        # A draft is looked at by itself, without a retrieve: what its texts say has to be there from the start.
+        for name, drafts in self._context_types.items():
+            self._read_words(name, drafts)
         patients: Sequence[Any] = self._by_type.get("Patient", ())
         self.patient: Any = patients[0] if len(patients) == 1 or (patients and patient_id is not None) else None
         self.patient_id: str | None = patient_id or (self.patient.id if self.patient is not None else None)
@@ -112,7 +110,7 @@ class Facts:
         context: dict[str, Sequence[Struct]] = {}
         for batch in batches:
             place = context if batch.origin.source == "context" else stored
-            for name, members in _by_type(batch.resources):
+            for name, members in batch.by_type():
                 before = place.get(name)
                 place[name] = members if before is None else [*before, *members]
         if patient_id is None and len(stored.get("Patient", ())) == 1:
@@ -141,7 +139,7 @@ class Facts:
         if membership is None or code_path is None:
             return self._of_type(type_name).all()
         index = self._indexes.get((type_name, code_path)) or self._make_index(type_name, code_path)
-        return index.members_of(membership, self._groups)
+        return index.members_of(membership, self._groups, self._resolve_text)
 
     def found_at(self, sites: Sites) -> int:
         """Which of the groups that are looked for a retrieve finds something in, a bit for each."""
@@ -160,7 +158,7 @@ class Facts:
                     continue
                 hits = look_for(place, resources, self._resolve_text)
                 if hits is None:
-                    found |= place.all_bits  # whoever looks for these is told that they cannot be found
+                    found |= place.mask  # whoever looks for these is told that they cannot be found
                 else:
                     found |= hits.bits
                     self._hits[name, place.code_path] = hits
@@ -169,50 +167,50 @@ class Facts:
     def codes(self, type_name: str, code_path: str) -> Iterable[Pair]:
         """The distinct codes that the resources of a type have at a path."""
         index = self._indexes.get((type_name, code_path)) or self._make_index(type_name, code_path)
-        return index.by_code().keys()
+        return index.by_code(self._resolve_text).keys()
 
     def _make_index(self, type_name: str, code_path: str) -> Index:
         key = (type_name, code_path)
-        index = Index(type_name, code_path, self._of_type(type_name), self._resolve_text, self._hits.get(key))
+        index = Index(type_name, code_path, self._of_type(type_name), self._hits.get(key))
         self._indexes[key] = index
         return index
 
     def _of_type(self, type_name: str) -> Members:
         members = self._members.get(type_name)
         if members is None:
-            members = Members(self._by_type.get(type_name, ()))
-            context = self._context_types.get(type_name)
-            if context:
-                drafts = {resource.id for resource in context} - {None}  # type: ignore[attr-defined]
-                stored = [resource for resource in members.resources if resource.id not in drafts]  # type: ignore[attr-defined]
-                members = Members((), [*in_order(stored), *context])
-            if self._derive is not None and members.resources and self._reads_texts_of(type_name):
-                self._read_words(members.resources, self._derive)
-            if self._texts is not None:
-                members = self._with_texts(type_name, members, self._texts)
-            self._members[type_name] = members
+            members = self._members[type_name] = self._prepared(type_name)
         return members
 
-    def _reads_texts_of(self, type_name: str) -> bool:
-        return self._texts is None or type_name in self._texts.resource_types
+    def _prepared(self, type_name: str) -> Members:
+        """The resources of a type, with what their words say."""
+        members = Members(self._by_type.get(type_name, ()))
+        context = self._context_types.get(type_name)
+        if context:
+            drafts = {resource.id for resource in context} - {None}  # type: ignore[attr-defined]
+            stored = [resource for resource in members.resources if resource.id not in drafts]  # type: ignore[attr-defined]
+            members = Members((), [*in_order(stored), *context])
+        self._read_words(type_name, members.resources)
+        if self._texts is not None and type_name in ("DiagnosticReport", "Observation"):
+            members = self._with_texts(type_name, members, self._texts)
+        return members
 
-    def _read_words(self, resources: Sequence[Struct], derive: DeriveCodings) -> None:
+    def _read_words(self, type_name: str, resources: Sequence[Struct]) -> None:
         """Give concepts that have only text the codes that it is worth."""
-        for resource in derive_codings(resources, derive, full().struct_for("Coding")):
+        if self._derive is None or not (self._texts is None or type_name in self._texts.resource_types):
+            return
+        for resource in derive_codings(resources, self._derive):
             self._derived[id(resource)] = resource
 
     def _with_texts(self, type_name: str, members: Members, texts: TextEvidence) -> Members:
         """What reports say in words, as codes of theirs and as observations after those that were recorded."""
         if type_name == "DiagnosticReport":
             marked = derive_conclusions(members.resources, texts)
-        elif type_name == "Observation":
+        else:
             reports = self._of_type("DiagnosticReport").all()
             today = date(self.as_of.year, self.as_of.month or 1, self.as_of.day or 1)
             marked = observations_of(reports, members.resources, texts, today) if reports else []
             if marked:
                 members = Members((), [*members.all(), *marked])
-        else:
-            return members
         self._derived.update((id(one), one) for one in marked)
         return members
 
@@ -311,17 +309,6 @@ class Facts:
         return frozenset(self.reference_to(resource) for resource in self._derived.values())
 
 
-def _by_type(resources: Sequence[Struct]) -> Iterable[tuple[str, Sequence[Struct]]]:
-    """The resources of each type; most answers have one."""
-    kinds: set[Any] = set(map(type, resources))
-    if len(kinds) == 1:
-        return ((kinds.pop().fhir_type, resources),)
-    found: dict[str, list[Struct]] = {}
-    for resource in resources:
-        found.setdefault(resource.fhir_type, []).append(resource)  # type: ignore[attr-defined]
-    return found.items()
-
-
 def facts_from_bundle(
     body: bytes,
     *,
@@ -333,7 +320,7 @@ def facts_from_bundle(
 ) -> Facts:
     """The facts in one JSON text: a Bundle, or a single resource; what is not in it does not exist."""
     decoded = (decoder or Decoder(full())).collect(body, limits=limits)
-    batch = Batch(decoded.resources, Origin("data"), decoded.entries)
+    batch = Batch(decoded.resources, Origin("data"), decoded.entries, decoded.groups)
     return Facts([batch], as_of=as_of, patient_id=patient_id, set_aside=decoded.set_aside, groups=groups)
 
 

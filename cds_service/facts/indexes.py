@@ -14,7 +14,7 @@ from cds_service.errors import CdsError
 from cds_service.facts.coding import Pair, Resolve, coded_attributes_at, codes_at
 from cds_service.facts.groups import CodeGroups, Membership
 from cds_service.facts.members import Members
-from cds_service.facts.sites import Place
+from cds_service.facts.sites import Groups, Place
 from cds_service.fhir.model.types import r4
 from cds_service.fhir.structs.flavours import Struct
 
@@ -31,8 +31,9 @@ class Hits(msgspec.Struct, frozen=True, gc=False):
     """The resources with a code of a group that is looked for at a place, with a bit for each of these groups."""
 
     place: Place
+    groups: Groups
     bits: int
-    """Those of all resources together."""
+    """Those of all resources together, of groups that somebody wants to be told of."""
     resources: list[tuple[int, Struct]]
 
 
@@ -49,7 +50,8 @@ def look_for(place: Place, resources: Sequence[Struct], resolve: Resolve) -> Hit
         concepts, others = map(readers[0].read, resources), readers[1:] or None
     found: list[tuple[int, Struct]] = []
     all_bits = 0
-    of_code = place.of_code
+    groups = place.groups
+    of_code = groups.of_code
     for resource, concept in zip(resources, concepts, strict=False):
         bits = 0
         if concept is not None:
@@ -58,44 +60,47 @@ def look_for(place: Place, resources: Sequence[Struct], resolve: Resolve) -> Hit
                 if known is not None and known[0] == coding.system:
                     bits |= known[1]
                 else:
-                    bits |= place.bits(coding.system, coding.code)
+                    bits |= groups.bits(coding.system, coding.code)
         elif others is not None:
             for system, code in _codes(resource, path, others, resolve):
-                bits |= place.bits(system, code)
+                bits |= groups.bits(system, code)
         if bits:
             found.append((bits, resource))
             all_bits |= bits
-    return Hits(place, all_bits, found)
+    return Hits(place, groups, all_bits & place.mask, found)
 
 
 class Index:
     """The resources of one type by the codes at one path."""
 
-    __slots__ = ("_by_code", "_by_group", "_hits", "_members", "_path", "_resolve", "_type", "_version")
+    __slots__ = ("_by_code", "_by_group", "_hits", "_members", "_path", "_type", "_version")
 
-    def __init__(self, type_name: str, code_path: str, members: Members, resolve: Resolve, hits: Hits | None) -> None:
-        self._type, self._path, self._members, self._resolve, self._hits = type_name, code_path, members, resolve, hits
+    def __init__(self, type_name: str, code_path: str, members: Members, hits: Hits | None) -> None:
+        # What resolves references is handed in with each question: kept here, it would make the record a cycle.
+        self._type, self._path, self._members, self._hits = type_name, code_path, members, hits
         self._by_code: dict[Pair, list[Struct]] | None = None
         self._by_group: dict[int, list[Struct]] = {}
         self._version = -1  # of the groups that were known when `_by_group` was filled
 
-    def members_of(self, membership: Membership, groups: CodeGroups) -> list[Struct]:
+    def members_of(self, membership: Membership, groups: CodeGroups, resolve: Resolve) -> list[Struct]:
         """The resources with a code of a group, in order."""
         key = id(membership)
         found = self._by_group.get(key)
         if found is None:
             hits = self._hits
-            bit = hits.place.bit_of.get(key) if hits is not None else None
+            bit = hits.groups.bit_of.get(key) if hits is not None else None
             if hits is not None and bit is not None:
                 found = self._members.some([resource for bits, resource in hits.resources if bits & bit])
             else:
-                found = self._searched(membership, groups)
+                found = self._searched(membership, groups, resolve)
+                if hits is not None:
+                    hits.place.learn(membership)  # the next record is looked through for it too
             self._by_group[key] = found
         return found
 
-    def _searched(self, membership: Membership, groups: CodeGroups) -> list[Struct]:
+    def _searched(self, membership: Membership, groups: CodeGroups, resolve: Resolve) -> list[Struct]:
         """The same for a group that was not known to be looked for."""
-        by_code = self.by_code()
+        by_code = self.by_code(resolve)
         if not by_code:
             return _NOTHING
         groups.learn(membership)
@@ -121,14 +126,14 @@ class Index:
         wanted = {id(resource) for members in lists for resource in members}
         return [resource for resource in self._members.all() if id(resource) in wanted]
 
-    def by_code(self) -> dict[Pair, list[Struct]]:
+    def by_code(self, resolve: Resolve) -> dict[Pair, list[Struct]]:
         """The resources by each of their codes, in order."""
         if self._by_code is None:
             by_code: dict[Pair, list[Struct]] = {}
             resources = self._members.all()
             readers = _readers(resources[0].__class__, self._type, self._path) if resources else ()
             for resource in resources:
-                for pair in _codes(resource, self._path, readers, self._resolve):
+                for pair in _codes(resource, self._path, readers, resolve):
                     members = by_code.get(pair)
                     if members is None:
                         by_code[pair] = [resource]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import msgspec
@@ -29,3 +29,13 @@ class Batch(msgspec.Struct, frozen=True):
     resources: Sequence[Struct]
     origin: Origin
     entries: Sequence[Entry] = ()  # where they stood in a Bundle
+    groups: Sequence[Sequence[Struct]] | None = None  # the same, those of one type together, where that is known
+
+    def by_type(self) -> Iterable[tuple[str, Sequence[Struct]]]:
+        """The resources of each type."""
+        if self.groups is not None:
+            return [(group[0].fhir_type, group) for group in self.groups]  # type: ignore[attr-defined]
+        found: dict[str, list[Struct]] = {}
+        for resource in self.resources:
+            found.setdefault(resource.fhir_type, []).append(resource)  # type: ignore[attr-defined]
+        return found.items()

@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from threading import Lock
 from typing import Any
 
 Site = tuple[str, str | None, int]  # a type of resources, the path of a code, the identity of the group looked for
 
-_MOST = 50_000  # codes whose bits are kept
+_MOST_CODES = 50_000  # whose bits are kept
+_MOST_GROUPS = 2_000  # that a place learns
+_learning = Lock()
 
 
-class Place:
-    """One path of a type of resources, with the bits of the groups that are looked for there."""
+class Groups:
+    """Some groups of codes, each with a bit, and the bits of the codes that were looked at; a new one to add a group.
 
-    __slots__ = ("_groups", "_of_pair", "bit", "bit_of", "code_path", "of_code", "type_name")
+    So whoever looks through a record has the same groups from beginning to end, whatever others learn meanwhile.
+    """
 
-    def __init__(self, type_name: str, code_path: str | None) -> None:
-        self.type_name = type_name
-        self.code_path = code_path
-        self.bit = 0  # where the whole type is looked for
-        self.bit_of: dict[int, int] = {}  # by the identity of the group
+    __slots__ = ("_groups", "_of_pair", "bit_of", "of_code")
+
+    def __init__(self, groups: tuple[tuple[int, Any], ...] = ()) -> None:
+        self._groups = groups  # keeps them alive, so that their ids stay their own
+        self.bit_of = {id(membership): bit for bit, membership in groups}
         # By code alone: its system, and its bits there. Hardly any code is used in two systems.
         self.of_code: dict[str | None, tuple[str | None, int]] = {}
         self._of_pair: dict[tuple[str | None, str | None], int] = {}
-        self._groups: list[tuple[int, Any]] = []
 
-    def add(self, bit: int, membership: Any) -> None:
-        """Take a group into account."""
-        if membership is None:
-            self.bit = bit
-        else:
-            self._groups.append((bit, membership))  # keeps it alive, so that its id stays its own
-            self.bit_of[id(membership)] = bit
+    def with_group(self, bit: int, membership: Any) -> Groups:
+        """These and one more."""
+        return Groups((*self._groups, (bit, membership)))
 
     @property
     def all_bits(self) -> int:
@@ -47,7 +46,7 @@ class Place:
                 for bit, membership in self._groups:
                     if membership.contains(system, code):
                         found |= bit
-            if len(self._of_pair) >= _MOST:
+            if len(self._of_pair) >= _MOST_CODES:
                 self._of_pair, self.of_code = {}, {}
             self._of_pair[system, code] = found
         self.of_code[code] = (system, found)
@@ -63,6 +62,35 @@ class Place:
             else:
                 found |= self.bits(coding.system, coding.code)
         return found
+
+
+class Place:
+    """One path of a type of resources, with the groups that are looked for there."""
+
+    __slots__ = ("bit", "code_path", "groups", "mask", "type_name")
+
+    def __init__(self, type_name: str, code_path: str | None) -> None:
+        self.type_name = type_name
+        self.code_path = code_path
+        self.bit = 0  # where the whole type is looked for
+        self.mask = 0  # the bits of groups that somebody wants to be told of
+        self.groups = Groups()
+
+    def add(self, bit: int, membership: Any) -> None:
+        """Take a group into account, and tell of it."""
+        self.mask |= bit
+        if membership is None:
+            self.bit = bit
+        else:
+            self.groups = self.groups.with_group(bit, membership)
+
+    def learn(self, membership: Any) -> None:
+        """Take a group into account from now on that a search asked for."""
+        with _learning:
+            groups = self.groups
+            if id(membership) not in groups.bit_of and len(groups.bit_of) < _MOST_GROUPS:
+                taken = self.mask | groups.all_bits
+                self.groups = groups.with_group(1 << taken.bit_length(), membership)
 
 
 class Sites:

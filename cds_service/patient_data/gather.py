@@ -62,7 +62,7 @@ def gather(request: HookRequest, needs: Sequence[Need], sources: Sources, readin
     """The facts of the patient of a call; `UnmetNeed` when required data, or none at all, could be had."""
     answers = read_prefetched(request.prefetch, needs, reading.decoder)
     for need in needs:
-        if _is_another(request, need, answers[need.key]):
+        if need.type_name == "Patient" and _is_another(request, answers[need.key]):
             answers[need.key] = NOT_SENT
     final = answers
     fetched: dict[str, Answer] = {}
@@ -81,9 +81,12 @@ def gather(request: HookRequest, needs: Sequence[Need], sources: Sources, readin
             remedy="Send them as prefetch, or a fhirServer and an access token that allow reading them.",
         )
     batches = [
-        Batch(page.resources, Origin("server" if need.key in fetched else "prefetch", need.key), page.entries)
+        Batch(
+            page.resources, Origin("server" if need.key in fetched else "prefetch", need.key), page.entries, page.groups
+        )
         for need in needs
         for page in final[need.key].pages
+        if page.resources
     ]
     if request.said:
         batches.append(Batch(reading.decoder.collect(request.said).resources, Origin("said")))
@@ -101,9 +104,9 @@ def gather(request: HookRequest, needs: Sequence[Need], sources: Sources, readin
     )
 
 
-def _is_another(request: HookRequest, need: Need, answer: Answer) -> bool:
-    """Whether an answer is the Patient, and not the one that this call is about: as good as nothing."""
-    if need.type_name != "Patient" or answer.state is not VALUE:
+def _is_another(request: HookRequest, answer: Answer) -> bool:
+    """Whether an answer to a need for the Patient is not the one that this call is about: as good as nothing."""
+    if answer.state is not VALUE:
         return False
     ids = {resource.id for page in answer.pages for resource in page.resources}  # type: ignore[attr-defined]
     return request.context.patient_id not in ids
@@ -204,7 +207,7 @@ def _do(request: HookRequest, jobs: Sequence[_Job], sources: Sources, budget: Bu
             answers[job.need.key] = job.before if job.before.pages else NOT_OBTAINABLE
             continue
         answer = judge([*job.before.pages, *result], job.need)
-        if answer is NOT_SENT or _is_another(request, job.need, answer):
+        if answer is NOT_SENT or (job.need.type_name == "Patient" and _is_another(request, answer)):
             answer = NOT_OBTAINABLE  # the server sent something else than asked
         if job.grant is Grant.PART and answer.state.is_complete:
             answer = Answer(PARTIAL, answer.pages)

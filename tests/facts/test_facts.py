@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from cds_service.facts.facts import Facts, facts_from_bundle
 from cds_service.facts.groups import CodeGroups
 from cds_service.facts.indexes import UnreadElement
 from cds_service.facts.origins import Batch, Origin
+from cds_service.facts.sites import Sites
 from cds_service.fhir.structs.decoding import Decoder
 from cds_service.fhir.structs.flavours import full, lean
 
@@ -74,6 +76,48 @@ def test_codes_are_found_by_group() -> None:
     assert ids(found.retrieve("Observation", "code", Codes("1"))) == ["c"]
     assert ids(found.retrieve("Observation", "code", Codes("9"))) == []
     assert ids(found.retrieve("Observation", "code", Codes("1", system=None))) == []
+
+
+def test_what_is_looked_for_at_once_is_what_a_search_finds() -> None:
+    resources = [
+        *(observation(ident, *codes) for ident, codes in {"c": "12", "a": "2", "b": "3", "d": ""}.items()),
+        observation("e", "1", status="final", patient="p2"),
+        resource("MedicationRequest", "m2", medicationReference={"reference": "Medication/d1"}),
+        resource("MedicationRequest", "m1", medicationCodeableConcept={"coding": [{"system": LOINC, "code": "1"}]}),
+        resource("MedicationRequest", "m3"),
+        resource("Medication", "d1", code={"coding": [{"system": LOINC, "code": "1"}, {"system": "x", "code": "2"}]}),
+        resource("Encounter", "n1", reasonCode=[{"coding": [{"system": LOINC, "code": "2"}]}, {"text": "x"}]),
+    ]
+    groups = (Codes("1"), Codes("2"), Codes("1", "3"), Codes("9"), Codes("2", system="x"))
+    paths = (("Observation", "code"), ("MedicationRequest", "medication"), ("Encounter", "reasonCode"))
+    looked_for = {(name, path, id(group)): group for name, path in paths for group in groups}
+    sites = Sites({**looked_for, ("Encounter", None, 0): None, ("Condition", None, 0): None})
+    for _ in range(2):  # with codes that were not seen before, and with codes that were
+        plain, found = facts(resources), facts(resources)
+        expected = [plain.retrieve(name, path, looked_for.get((name, path, key))) for name, path, key in sites.order]
+        assert found.found_at(sites) == sum(1 << bit for bit, members in enumerate(expected) if members)
+        for (name, path, key), members in zip(sites.order, expected, strict=True):
+            assert ids(found.retrieve(name, path, looked_for.get((name, path, key)))) == ids(members)
+        assert ids(found.retrieve("Observation", "code", Codes("3"))) == [
+            "b"
+        ]  # nobody said that it would be looked for
+
+
+def test_a_record_is_freed_when_it_is_let_go() -> None:
+    group = Codes("1")
+    sites = Sites({("Observation", "code", id(group)): group})
+    gc.collect()
+    gc.disable()
+    try:
+        found = facts([observation("a", "1"), observation("b", "1"), PATIENT])
+        found.found_at(sites)
+        found.retrieve("Observation", "code", group)
+        found.retrieve("Observation", "code", Codes("1"))
+        found.resolve("Observation/a")
+        del found
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 def test_a_code_is_classified_once_for_all_calls() -> None:

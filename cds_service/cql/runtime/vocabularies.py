@@ -22,10 +22,10 @@ class CodeList:
 
     __slots__ = ("_codes", "_pairs", "_systemless")
 
-    def __init__(self, codes: Iterable[Code | None]) -> None:
-        self._codes = [code for code in codes if code is not None and code.code is not None]
-        self._pairs = {(code.system, code.code) for code in self._codes if code.system is not None}
-        self._systemless = {code.code for code in self._codes if code.system is None}
+    def __init__(self, pairs: Iterable[tuple[str | None, str]]) -> None:
+        self._codes = frozenset(pairs)
+        self._pairs = {(system, code) for system, code in self._codes if system is not None}
+        self._systemless = {code for system, code in self._codes if system is None}
 
     def contains(self, system: str | None, code: str) -> bool:
         """Whether the list has this code."""
@@ -33,7 +33,7 @@ class CodeList:
 
     def codes(self) -> frozenset[tuple[str | None, str]]:
         """The codes as pairs of system and code."""
-        return frozenset((code.system, str(code.code)) for code in self._codes)
+        return self._codes
 
 
 class Remembered:
@@ -82,13 +82,13 @@ class NoTerminology(EvaluationError):
 
 
 def codes_as_members(codes: list[Code | None] | None) -> CodeList:
-    """A list of codes as something to search for: the same thing for the same codes, so that searches are kept."""
-    return _code_list(tuple(codes or ()))
+    """A list of codes as something to search for; equal lists are one, so that a record is searched for it once."""
+    return _code_list(
+        frozenset((code.system, str(code.code)) for code in codes or () if code is not None and code.code is not None)
+    )
 
 
-@lru_cache(maxsize=4096)
-def _code_list(codes: tuple[Code | None, ...]) -> CodeList:
-    return CodeList(codes)
+_code_list = lru_cache(maxsize=4096)(CodeList)
 
 
 class NoMembers:

@@ -64,6 +64,8 @@ class Decoded(msgspec.Struct, frozen=True):
     """An OperationOutcome came, alone or as an entry, that tells of more than warnings."""
     resource_type: str | None = None
     """Type of the outermost resource."""
+    groups: Sequence[Sequence[Struct]] = ()
+    """The same resources, those of one type together."""
 
     @property
     def full_urls(self) -> list[tuple[str, Struct]]:
@@ -186,12 +188,15 @@ def _opened(resource: Any, flatten: bool) -> Decoded:
     kind: str = resource.fhir_type
     if kind != "Bundle" or not flatten:
         failed = kind == "OperationOutcome" and _tells_failure(resource)
-        return Decoded((resource,), has_outcome=failed, resource_type=kind)
+        found = (resource,)
+        return Decoded(found, has_outcome=failed, resource_type=kind, groups=(found,))
     next_link = _next_link(resource.link) if resource.link else None
     entries = resource.entry
     found = tuple([entry.resource for entry in entries])
-    if all(map(_is_plain, set(map(type, found)))):
-        return Decoded(found, (), entries, resource.type, next_link, False, kind)
+    classes = set(map(type, found))
+    if all(map(_is_plain, classes)):
+        groups = (found,) if len(classes) == 1 else _grouped(found)
+        return Decoded(found, (), entries, resource.type, next_link, False, kind, groups)
     collector = _Collector()
     _open_bundle(resource, collector, _NEST)
     return _page(collector, kind, resource.type, next_link)
@@ -212,6 +217,7 @@ def _page(collector: _Collector, kind: str, bundle_type: str | None, next_link: 
         next_link,
         collector.has_outcome,
         kind,
+        _grouped(collector.resources),
     )
 
 
@@ -241,32 +247,29 @@ def _next_link(links: Iterable[Any]) -> str | None:
 
 def _checked(pages: list[Decoded]) -> list[Decoded]:
     """The pages without resources whose dates are none."""
-    if are_plain_dates([group for page in pages for group in _by_class(page.resources)]):
+    if are_plain_dates([group for page in pages for group in page.groups]):
         return pages
     return [_without_malformed(page) for page in pages]
 
 
-def _by_class(resources: Sequence[Struct]) -> Iterable[Sequence[Struct]]:
-    """The resources in groups of one class."""
-    if not resources:
-        return ()
-    if len(set(map(type, resources))) == 1:
-        return (resources,)
+def _grouped(resources: Iterable[Struct]) -> tuple[list[Struct], ...]:
     groups: dict[type[Struct], list[Struct]] = {}
     for resource in resources:
         groups.setdefault(resource.__class__, []).append(resource)
-    return groups.values()
+    return tuple(groups.values())
 
 
 def _without_malformed(page: Decoded) -> Decoded:
     bad = {id(resource): resource for resource in with_malformed_dates(page.resources)}
     if not bad:
         return page
+    kept = tuple([resource for resource in page.resources if id(resource) not in bad])
     return replace(
         page,
-        resources=tuple([resource for resource in page.resources if id(resource) not in bad]),
+        resources=kept,
         set_aside=(*page.set_aside, *map(_bad_date, bad.values())),
         entries=[entry for entry in page.entries if id(entry.resource) not in bad],
+        groups=_grouped(kept),
     )
 
 
