@@ -1,8 +1,9 @@
 """What a hook call costs, beside the least it could cost: `python -m benchmarks.hooks` (or `make bench`).
 
-Floor: the same server answering a constant card after `orjson.loads` of the same body. Measured is the CPU time of the
-one worker process for a call, decisions kept, client authentication off; rounds of both servers alternate, and the
-figures are medians of rounds. Latency is that of one caller on one connection, on this machine.
+Floor: the same server answering a constant card after `orjson.loads` of the same body, by way of Flask; the server
+`bare` answers without Flask, which hook calls do not go through either. Measured is the CPU time of the one worker
+process for a call, decisions kept, client authentication off; rounds of all servers alternate, and the figures are
+medians of rounds. Latency is that of one caller on one connection, on this machine.
 """
 
 from __future__ import annotations

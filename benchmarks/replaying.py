@@ -29,7 +29,9 @@ from cds_service.replay.inputs import Item, slices_of
 from cds_service.replay.local_engine import run_parts
 from cds_service.replay.parts import open_parts
 from cds_service.replay.population import read_population
+from cds_service.replay.results import write_result
 from cds_service.replay.running import Runner, RunOptions
+from cds_service.replay.tallies import Tally
 from cds_service.settings import default_content
 
 PROCESSES = 2
@@ -97,6 +99,9 @@ def taken_apart(runner: Runner, lines: list[bytes]) -> dict[str, float]:
         add("facts", lambda: gather(call.request, call.service.needs, none, runner.knowledge.reading))  # noqa: B023
         add("facts and decision", lambda: runner.decide(call))  # noqa: B023
         add("all, with the result", lambda: runner.run(item))  # noqa: B023
+        result, counted = runner.run(item), Tally()
+        add("counted", lambda: counted.add(result))  # noqa: B023
+        add("written", lambda: write_result(result))  # noqa: B023
     return found
 
 

@@ -49,14 +49,29 @@ class Floor:
         """Nothing is owed."""
 
 
+class Bare:
+    """The same without a web framework."""
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] != "POST":
+            start_response("404 Not Found", [("Content-Length", "0")])
+            return [b""]
+        orjson.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
+        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(CARD)))])
+        return [CARD]
+
+    def close(self) -> None:
+        """Nothing is owed."""
+
+
 def main(name: str, port: str) -> int:
     """Serve until told to stop."""
     configure("warning")
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/memory.sqlite"
         settings = load({"CDS_DATABASE_URL": url, "CDS_WORKERS": "1", **os.environ, "CDS_PORT": port})
-        if name == "floor":
-            return run_server(settings, lambda _row: Floor())
+        if name in ("floor", "bare"):
+            return run_server(settings, lambda _row: Floor() if name == "floor" else Bare())
         prepared = prepare_with(settings, offers()) if name == "empty" else prepare(settings)
 
         def make(row: int) -> Served:

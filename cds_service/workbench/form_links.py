@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 
 from cds_service.errors import CdsError
 from cds_service.hooks.cards import Response
@@ -49,6 +50,10 @@ class FormLinks:
     base_url: str
     seconds: int
     clock: Callable[[], float] = time.time
+    mac: hmac.HMAC = field(init=False, repr=False, compare=False)  # as it is before anything was told
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mac", hmac.new(self.key, b"form link", sha256))
 
     def links_of(self, call_id: str, received: datetime | None) -> Callable[[str], str | None]:
         """For one call: the address of the form that asks a Questionnaire."""
@@ -65,10 +70,10 @@ class FormLinks:
         expires = int(received.timestamp() if received is not None else self.clock()) + self.seconds
 
         def handle(questionnaire: str) -> str | None:
-            try:
-                return self._text(uuid.UUID(call_id).bytes, questionnaire, expires)
-            except ValueError:
+            call = _bytes_of(call_id)
+            if call is None:
                 return None  # a call that did not come through the gate: nothing could be found again
+            return self._text(call, questionnaire, expires)
 
         return handle
 
@@ -111,4 +116,14 @@ class FormLinks:
         return any(link.url.startswith(start) for card in response.cards for link in card.links)
 
     def _tag(self, told: bytes) -> bytes:
-        return hmac.digest(self.key, b"form link" + told, "sha256")[:_TAG]
+        mac = self.mac.copy()
+        mac.update(told)
+        return mac.digest()[:_TAG]
+
+
+def _bytes_of(call_id: str) -> bytes | None:
+    try:
+        told = bytes.fromhex(call_id.replace("-", ""))
+    except ValueError:
+        return None
+    return told if len(told) == _ID else None
