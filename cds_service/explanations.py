@@ -140,7 +140,7 @@ def _condition(expression: Expression, logic: Logic, knowledge: Knowledge, kind:
 def _facts(key: tuple[str, str], logic: Logic, knowledge: Knowledge) -> Iterator[Node]:
     for fact in knowledge.facts.below(key):
         try:
-            evidence = fact_evidence(fact, logic)
+            evidence = fact_evidence(fact, logic, logic.read_from_text())
         except CdsError:
             evidence = None
         if evidence is None:

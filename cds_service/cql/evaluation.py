@@ -92,7 +92,7 @@ class Evaluation:
         program = compiled.program
         searches = len(program.searches)
         self.run: Run = kind(program.slots, facts, compiled.terminology, below, changed, searches=searches)
-        self._blank = None if overrides else self._known_from_the_start(base, parameters or {})
+        self._blank = None if overrides else self._known_from_the_start(base, parameters)
         if self._blank is not None:
             self.run.memory = self._blank[:]
         memory = self.run.memory
@@ -103,12 +103,12 @@ class Evaluation:
         self._traced: TracedRun | None = None
         self._noted: Noted | None = None
 
-    def _known_from_the_start(self, base: Evaluation | None, parameters: Parameters) -> list[Any] | None:
+    def _known_from_the_start(self, base: Evaluation | None, parameters: Parameters | None) -> list[Any] | None:
         """Memory with what definitions come to for which the record has nothing; None where that is not known."""
         blanks = self.compiled.blanks
         if blanks is None:
             return None
-        even = all(key.__class__ is str for key in parameters)  # bound by name, in all libraries
+        even = parameters is None or set(map(type, parameters)) <= {str}  # bound by name, in all libraries
         if base is None:
             if not hasattr(self.facts, "found_at"):
                 return None

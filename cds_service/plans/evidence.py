@@ -29,12 +29,13 @@ def evidence_of(judgement: Judgement, facts: FactCatalogue, silent: str | None =
     logic = judgement.logic
     if logic is None:
         return ()
+    from_text = logic.read_from_text()
     asked = {*judgement.record.must_ask, *judgement.record.safety_ask}
     order = judgement.record.order
     found = []
     for fact in _met(judgement, facts).values():
         if fact.id in asked or _is_known(fact, logic):  # looking for resources is the costly part
-            entry = fact_evidence(fact, logic, order, silent)
+            entry = fact_evidence(fact, logic, from_text, order, silent)
             if entry is not None and (entry.value is not None or fact.id in asked):
                 found.append(entry)
     return tuple(found)
@@ -77,8 +78,13 @@ def _only(expression: Expression) -> tuple[Expression, ...]:
     return (expression,)
 
 
-def fact_evidence(fact: Fact, logic: Logic, order: str | None = None, silent: str | None = None) -> FactEvidence | None:
-    """The fact's value for this patient with its resources; None if it could not be evaluated."""
+def fact_evidence(
+    fact: Fact, logic: Logic, from_text: frozenset[str], order: str | None = None, silent: str | None = None
+) -> FactEvidence | None:
+    """The fact's value for this patient with its resources; None if it could not be evaluated.
+
+    `from_text` are the references of resources whose codes were read from free text.
+    """
     try:
         found = logic.run.grounds(*fact.key)
     except CdsError:
@@ -98,7 +104,6 @@ def fact_evidence(fact: Fact, logic: Logic, order: str | None = None, silent: st
             dated = resource.day
     if is_reason and not references and order is not None and found.value not in (None, False):
         references[order] = None  # the reason of an order is a ground only for what it names, and nothing else does
-    from_text = logic.read_from_text()
     return FactEvidence(
         fact=fact.id,
         value=value,

@@ -84,7 +84,7 @@ def _now(identifier: str, logic: Logic, service: KnownService, words: Vocabulary
     assert service.deciding is not None
     fact = service.deciding.knowhow.facts.by_id[identifier]
     try:
-        found = fact_evidence(fact, logic)
+        found = fact_evidence(fact, logic, logic.read_from_text())
     except CdsError:
         return "could not be worked out"
     if found is None:

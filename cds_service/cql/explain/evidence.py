@@ -79,7 +79,7 @@ class Noted:
     `base` has what the run that this one rests on has noted.
     """
 
-    __slots__ = ("_base", "_below", "_changed", "_held", "_looked_at", "_run", "_said")
+    __slots__ = ("_base", "_below", "_changed", "_framed", "_held", "_looked_at", "_run", "_said")
 
     def __init__(
         self,
@@ -90,6 +90,9 @@ class Noted:
     ) -> None:
         self._run, self._looked_at, self._held, self._base = run, looked_at, held, base
         self._changed = run.changed or b""
+        # The frames of this run and of the two that it rests on, as usual: for a patient, an order, and a target.
+        chain = [run.frames, *(base._framed if base is not None else ())]
+        self._framed: tuple[dict[int, Frame], ...] = tuple(chain)
         self._below: dict[int, Noticed] = {}
         self._said: dict[Key, ResourceEvidence] = base._said if base is not None else {}
 
@@ -134,12 +137,16 @@ class Noted:
         return noted._collected(frame) if noted is self else noted.below(slot)
 
     def _collected(self, frame: Frame) -> Noticed:
-        known = self._below
+        known, looked_at = self._below, self._looked_at
+        here, before, first = (*self._framed, {}, {})[:3]
+        is_usual = len(self._framed) < 4
         found = self._run.resources(frame.notes) if frame.notes else _NOTHING
         is_own = bool(found)
         for used in frame.used:
             below = known.get(used)
             if below is None:
+                if is_usual and not (used in looked_at or used in here or used in before or used in first):
+                    continue  # it was not worked out, and looks at nothing
                 below = known[used] = self._at(used)
             if not below or below is found:
                 continue

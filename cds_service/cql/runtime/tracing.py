@@ -116,7 +116,9 @@ class TracedRun(Run):
         for value, element in notes:
             kind = value.__class__
             if kind is Tuple:
-                found.update(self._made_of(value))
+                origin = self.origins.get(id(value))
+                known = origin is not None and origin.sorted_out == len(origin.notes)
+                found.update(origin.found if known else self._made_of(value))  # type: ignore[union-attr]
             elif kind is list:
                 for item in value:
                     found.update(self.resources_in(item, element))
