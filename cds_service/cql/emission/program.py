@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from cds_service.cql.compiler.scope import Program
+from cds_service.cql.emission.emptiness import for_empty_lists
 from cds_service.cql.emission.functions import (
     write_definition,
     write_expression,
@@ -102,7 +103,11 @@ class Functions:
         if fresh:
             code = compile("\n\n".join(fresh.values()), "<cql>", "exec")
             exec(code, self.module.namespace)  # noqa: S102 - our own text, made from a typed tree
-            remember(self.module.namespace, [entry for entry in module.functions if f"f{entry.slot}" in fresh])
+            functions = [entry for entry in module.functions if f"f{entry.slot}" in fresh]
+            shorter = for_empty_lists(fresh, module.namespace, functions)
+            code = compile("\n\n".join(fresh[name] for name in shorter), "<cql>", "exec")
+            exec(code, self.module.namespace)  # noqa: S102
+            remember(self.module.namespace, functions)
             self._texts.update(fresh)
 
 
