@@ -79,6 +79,8 @@ def fill_summary(forms: tuple[str, ...], values: Values) -> str | None:
     words = values if isinstance(values, Words) else Words(values)
     last = None
     for form in _forms(forms):
+        if form.names and not words[form.names[-1]]:
+            continue  # what only few cards can say tends to stand last
         text = _fill(form, words)
         if text is not None:
             if len(text) <= SUMMARY_LIMIT:

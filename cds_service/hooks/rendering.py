@@ -52,16 +52,20 @@ def render_response(response: Response) -> bytes:
 def response_json(response: Response) -> dict[str, Any]:
     """The answer as plain data."""
     answer: dict[str, Any] = msgspec.to_builtins(_answer(response), builtin_types=(Decimal,))
-    return {name: _with_lists(value) for name, value in answer.items()}
+    for card in answer["cards"]:
+        _make_lists(card, "suggestions", "overrideReasons", "links")
+        for suggestion in card.get("suggestions", ()):
+            _make_lists(suggestion, "actions")
+    for owner in (answer, answer.get("extension", {})):
+        _make_lists(owner, "systemActions")
+    return answer
 
 
-def _with_lists(value: Any) -> Any:
-    """Plain data as JSON has it: without tuples."""
-    if value.__class__ is dict:
-        return {name: _with_lists(part) for name, part in value.items()}
-    if value.__class__ is list or value.__class__ is tuple:
-        return [_with_lists(part) for part in value]
-    return value
+def _make_lists(owner: dict[str, Any], *names: str) -> None:
+    """Turn the tuples among the members into lists, as JSON has them."""
+    for name in names:
+        if name in owner:
+            owner[name] = list(owner[name])
 
 
 def _answer(response: Response) -> _Answer:

@@ -317,11 +317,13 @@ _OF_SCENARIO: Mapping[str, Callable[[Alternative, Knowhow, str | None], Sequence
 
 
 def _procedure_words(code: str, knowhow: Knowhow) -> Mapping[str, Entries]:
-    """The parts that name a procedure."""
+    """The parts that name a procedure, and what is said about each."""
     found = knowhow.named.get(code)
     if found is None:
         name = knowhow.procedures.name(code)
-        found = knowhow.named[code] = {part: (say(name),) for part, say in _OF_PROCEDURE.items()}
+        words: dict[str, Entries] = {part: (say(name),) for part, say in _OF_PROCEDURE.items()}
+        words["disclaimer"] = (knowhow.policy.disclaimer,) if knowhow.policy.disclaimer else ()
+        found = knowhow.named[code] = words
     return found
 
 
@@ -390,6 +392,7 @@ _SPEAKING_OF_SCENARIOS: Sequence[Sequence[str]] = (
     ("also",),
     ("possible",),
     ("fallback",),
+    ("reason",),
     ("nearest", "nearest-title"),
     ("failed",),
 )
@@ -402,6 +405,7 @@ def _lacking_in(selection: Selection) -> tuple[bool, ...]:
         not selection.also,
         not selection.undecided,
         selection.fallback is None,
+        selection.excluded is None and selection.situation is None,
         selection.nearest is None,
         not selection.failed_criteria,
     )

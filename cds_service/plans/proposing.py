@@ -230,7 +230,7 @@ class OrderProposals:
     def replacement(self, draft: Mapping[str, Any], procedure: str, recommended: bool) -> ProposedSuggestion:
         """A button that turns the order into one for another procedure."""
         policy, name = self.policy, self.knowhow.procedures.name(procedure)
-        order = dict(self.rated(replaced(draft, procedure, name, policy.procedures, self.offers.codes), procedure))
+        order = self.rated(replaced(draft, procedure, name, policy.procedures, self.offers.codes), procedure)
         words = str(policy.words.get("replace") or "Order {name} instead").replace("{name}", name)
         return ProposedSuggestion(words, (ProposedAction("update", words, order),), "replace", recommended=recommended)
 
