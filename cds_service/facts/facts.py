@@ -31,6 +31,7 @@ from cds_service.values import dates
 from cds_service.values.temporals import DateTime
 
 _UNKNOWN = Origin("data")
+_NONE_READ: frozenset[str] = frozenset()
 
 
 class Facts:
@@ -50,6 +51,7 @@ class Facts:
         "_indexes",
         "_is_closed",
         "_members",
+        "_retrieved",
         "_texts",
         "_unreadable",
         "as_of",
@@ -84,6 +86,7 @@ class Facts:
         self._hits: dict[tuple[str, str], Hits] = {}
         self._indexes: dict[tuple[str, str], Index] = {}
         self._members: dict[str, Members] = {}
+        self._retrieved: dict[tuple[str, str | None, int], list[Struct]] = {}
         self._by_reference: dict[tuple[str, str], Struct] | None = None
         self._unreadable: tuple[str, ...] | None = None
         self._full_urls: dict[str, Struct] | None = None
@@ -136,10 +139,16 @@ class Facts:
         Ordered by id, those of the context last in the order they came in. Callers share the list: it is not to be
         changed.
         """
-        if membership is None or code_path is None:
-            return self._of_type(type_name).all()
-        index = self._indexes.get((type_name, code_path)) or self._make_index(type_name, code_path)
-        return index.members_of(membership, self._groups, self._resolve_text)
+        key = (type_name, code_path, id(membership))
+        found = self._retrieved.get(key)
+        if found is None:
+            if membership is None or code_path is None:
+                found = self._of_type(type_name).all()
+            else:
+                index = self._indexes.get((type_name, code_path)) or self._make_index(type_name, code_path)
+                found = index.members_of(membership, self._groups, self._resolve_text)
+            self._retrieved[key] = found
+        return found
 
     def found_at(self, sites: Sites) -> int:
         """Which of the groups that are looked for a retrieve finds something in, a bit for each."""
@@ -306,7 +315,7 @@ class Facts:
 
     def read_from_text(self) -> frozenset[str]:
         """References of the resources retrieved so far of which a code was derived from free text."""
-        return frozenset(self.reference_to(resource) for resource in self._derived.values())
+        return frozenset(map(self.reference_to, self._derived.values())) if self._derived else _NONE_READ
 
 
 def facts_from_bundle(
