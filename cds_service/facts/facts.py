@@ -154,7 +154,7 @@ class Facts:
         """Which of the groups that are looked for a retrieve finds something in, a bit for each."""
         found = 0
         names = {*self._by_type, *self._context_types}
-        if self._texts is not None and "DiagnosticReport" in names:
+        if self._texts is not None and self._has_reports():
             names.add("Observation")  # what a report says may be the only one
         for name in names:
             places = sites.by_type.get(name)
@@ -199,9 +199,12 @@ class Facts:
             stored = [resource for resource in members.resources if resource.id not in drafts]  # type: ignore[attr-defined]
             members = Members((), [*in_order(stored), *context])
         self._read_words(type_name, members.resources)
-        if self._texts is not None and type_name in ("DiagnosticReport", "Observation"):
+        if self._texts is not None and type_name in ("DiagnosticReport", "Observation") and self._has_reports():
             members = self._with_texts(type_name, members, self._texts)
         return members
+
+    def _has_reports(self) -> bool:
+        return "DiagnosticReport" in self._by_type or "DiagnosticReport" in self._context_types
 
     def _read_words(self, type_name: str, resources: Sequence[Struct]) -> None:
         """Give concepts that have only text the codes that it is worth."""
@@ -217,7 +220,7 @@ class Facts:
         else:
             reports = self._of_type("DiagnosticReport").all()
             today = date(self.as_of.year, self.as_of.month or 1, self.as_of.day or 1)
-            marked = observations_of(reports, members.resources, texts, today) if reports else []
+            marked = observations_of(reports, members.resources, texts, today)
             if marked:
                 members = Members((), [*members.all(), *marked])
         self._derived.update((id(one), one) for one in marked)
@@ -294,8 +297,11 @@ class Facts:
     def unreadable(self) -> tuple[str, ...]:
         """The types that were wanted but could not be had completely, sorted by name."""
         if self._unreadable is None:
-            named = set(self._availability) | {bad.type_name for bad in self.set_aside if bad.type_name}
-            self._unreadable = tuple(sorted(name for name in named if not self.availability(name).is_complete))
+            named = [name for name, state in self._availability.items() if not state.is_complete]
+            if self.set_aside:
+                known = {*self._availability, *(bad.type_name for bad in self.set_aside if bad.type_name)}
+                named = [name for name in known if not self.availability(name).is_complete]
+            self._unreadable = tuple(sorted(named))
         return self._unreadable
 
     def types(self) -> tuple[str, ...]:
