@@ -31,6 +31,7 @@ from cds_service.values import dates
 from cds_service.values.temporals import DateTime
 
 _UNKNOWN = Origin("data")
+_NONE_READ: frozenset[str] = frozenset()
 
 
 class Facts:
@@ -50,6 +51,7 @@ class Facts:
         "_indexes",
         "_is_closed",
         "_members",
+        "_retrieved",
         "_texts",
         "_unreadable",
         "as_of",
@@ -84,6 +86,7 @@ class Facts:
         self._hits: dict[tuple[str, str], Hits] = {}
         self._indexes: dict[tuple[str, str], Index] = {}
         self._members: dict[str, Members] = {}
+        self._retrieved: dict[tuple[str, str | None, int], list[Struct]] = {}
         self._by_reference: dict[tuple[str, str], Struct] | None = None
         self._unreadable: tuple[str, ...] | None = None
         self._full_urls: dict[str, Struct] | None = None
@@ -136,16 +139,22 @@ class Facts:
         Ordered by id, those of the context last in the order they came in. Callers share the list: it is not to be
         changed.
         """
-        if membership is None or code_path is None:
-            return self._of_type(type_name).all()
-        index = self._indexes.get((type_name, code_path)) or self._make_index(type_name, code_path)
-        return index.members_of(membership, self._groups, self._resolve_text)
+        key = (type_name, code_path, id(membership))
+        found = self._retrieved.get(key)
+        if found is None:
+            if membership is None or code_path is None:
+                found = self._of_type(type_name).all()
+            else:
+                index = self._indexes.get((type_name, code_path)) or self._make_index(type_name, code_path)
+                found = index.members_of(membership, self._groups, self._resolve_text)
+            self._retrieved[key] = found
+        return found
 
     def found_at(self, sites: Sites) -> int:
         """Which of the groups that are looked for a retrieve finds something in, a bit for each."""
         found = 0
         names = {*self._by_type, *self._context_types}
-        if self._texts is not None and "DiagnosticReport" in names:
+        if self._texts is not None and self._has_reports():
             names.add("Observation")  # what a report says may be the only one
         for name in names:
             places = sites.by_type.get(name)
@@ -190,9 +199,12 @@ class Facts:
             stored = [resource for resource in members.resources if resource.id not in drafts]  # type: ignore[attr-defined]
             members = Members((), [*in_order(stored), *context])
         self._read_words(type_name, members.resources)
-        if self._texts is not None and type_name in ("DiagnosticReport", "Observation"):
+        if self._texts is not None and type_name in ("DiagnosticReport", "Observation") and self._has_reports():
             members = self._with_texts(type_name, members, self._texts)
         return members
+
+    def _has_reports(self) -> bool:
+        return "DiagnosticReport" in self._by_type or "DiagnosticReport" in self._context_types
 
     def _read_words(self, type_name: str, resources: Sequence[Struct]) -> None:
         """Give concepts that have only text the codes that it is worth."""
@@ -208,7 +220,7 @@ class Facts:
         else:
             reports = self._of_type("DiagnosticReport").all()
             today = date(self.as_of.year, self.as_of.month or 1, self.as_of.day or 1)
-            marked = observations_of(reports, members.resources, texts, today) if reports else []
+            marked = observations_of(reports, members.resources, texts, today)
             if marked:
                 members = Members((), [*members.all(), *marked])
         self._derived.update((id(one), one) for one in marked)
@@ -285,8 +297,11 @@ class Facts:
     def unreadable(self) -> tuple[str, ...]:
         """The types that were wanted but could not be had completely, sorted by name."""
         if self._unreadable is None:
-            named = set(self._availability) | {bad.type_name for bad in self.set_aside if bad.type_name}
-            self._unreadable = tuple(sorted(name for name in named if not self.availability(name).is_complete))
+            named = [name for name, state in self._availability.items() if not state.is_complete]
+            if self.set_aside:
+                known = {*self._availability, *(bad.type_name for bad in self.set_aside if bad.type_name)}
+                named = [name for name in known if not self.availability(name).is_complete]
+            self._unreadable = tuple(sorted(named))
         return self._unreadable
 
     def types(self) -> tuple[str, ...]:
@@ -306,7 +321,7 @@ class Facts:
 
     def read_from_text(self) -> frozenset[str]:
         """References of the resources retrieved so far of which a code was derived from free text."""
-        return frozenset(self.reference_to(resource) for resource in self._derived.values())
+        return frozenset(map(self.reference_to, self._derived.values())) if self._derived else _NONE_READ
 
 
 def facts_from_bundle(

@@ -84,19 +84,13 @@ class Index:
 
     def members_of(self, membership: Membership, groups: CodeGroups, resolve: Resolve) -> list[Struct]:
         """The resources with a code of a group, in order."""
-        key = id(membership)
-        found = self._by_group.get(key)
-        if found is None:
-            hits = self._hits
-            bit = hits.groups.bit_of.get(key) if hits is not None else None
-            if hits is not None and bit is not None:
-                found = self._members.some([resource for bits, resource in hits.resources if bits & bit])
-            else:
-                found = self._searched(membership, groups, resolve)
-                if hits is not None:
-                    hits.place.learn(membership)  # the next record is looked through for it too
-            self._by_group[key] = found
-        return found
+        hits = self._hits
+        if hits is not None:
+            bit = hits.groups.bit_of.get(id(membership))
+            if bit is not None:
+                return self._members.some([resource for bits, resource in hits.resources if bits & bit])
+            hits.place.learn(membership)  # the next record is looked through for it too
+        return self._searched(membership, groups, resolve)
 
     def _searched(self, membership: Membership, groups: CodeGroups, resolve: Resolve) -> list[Struct]:
         """The same for a group that was not known to be looked for."""

@@ -19,7 +19,7 @@ from cds_service.fhir.structs.flavours import TEMPORAL_PATTERNS, Struct
 
 _TO_SHAPE = bytes.maketrans(b"123456789-", b"000000000+")
 _PATTERNS = {name: re.compile(pattern) for name, pattern in TEMPORAL_PATTERNS.items()}
-_USUAL = (b"0000+00+00T00:00:00+00:00\n", b"0000+00+00T00:00:00Z\n", b"0000+00+00\n")
+_USUAL = (b"0000+00+00\n", b"0000+00+00T00:00:00+00:00\n", b"0000+00+00T00:00:00Z\n")
 _known_days: set[str] = set()  # days that were found to be some; of two centuries, so it stays small
 _known_clocks: set[str] = {""}
 
@@ -90,7 +90,12 @@ def are_plain_dates(groups: Iterable[Sequence[Struct]]) -> bool:
         return True
     shapes = "\n".join([*texts, ""]).encode(errors="replace").translate(_TO_SHAPE)
     # None of these shapes is the end of another, so they cover all only where every text is one of them.
-    if sum([shapes.count(shape) * len(shape) for shape in _USUAL]) != len(shapes):
+    uncovered = len(shapes)
+    for shape in _USUAL:
+        uncovered -= shapes.count(shape) * len(shape)
+        if not uncovered:
+            break
+    else:
         return False
     try:
         deque(map(datetime.fromisoformat, texts), maxlen=0)
