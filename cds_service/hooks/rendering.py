@@ -51,8 +51,13 @@ def render_response(response: Response) -> bytes:
 
 def response_json(response: Response) -> dict[str, Any]:
     """The answer as plain data."""
-    answer: dict[str, Any] = msgspec.to_builtins(_answer(response), builtin_types=(Decimal,))
-    return {name: _with_lists(value) for name, value in answer.items()}
+    answer: dict[str, Any] = plain_json(_answer(response))
+    return answer
+
+
+def plain_json(value: Any) -> Any:
+    """The plain data that the JSON of a value says; decimals stay Decimals."""
+    return _with_lists(msgspec.to_builtins(value, builtin_types=(Decimal,)))
 
 
 def _with_lists(value: Any) -> Any:
