@@ -86,6 +86,8 @@ class CallFiles:
         """Let go of the file; all of it is written."""
         with self._lock:
             self._close()
+            if self._folder.is_dir():
+                self._purge()
 
     def _append(self, minute: int, pieces: tuple[bytes, ...]) -> None:
         if self._file is None or minute != self._minute:

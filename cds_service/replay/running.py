@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,9 +12,9 @@ import msgspec
 
 from cds_service.errors import CdsError
 from cds_service.fhir.limits import Limits
-from cds_service.hooks.cards import Card, Response
+from cds_service.hooks.cards import Card
 from cds_service.hooks.identifiers import derive_uuid
-from cds_service.hooks.rendering import response_json
+from cds_service.hooks.rendering import plain_json
 from cds_service.hooks.requests import Arrival, HookRequest, RequestParser
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.services import KnownService
@@ -90,7 +90,7 @@ class Runner:
             item,
             call,
             plans=decision.plans,
-            records=tuple(_extension(response).get(self._records, ())),
+            records=tuple(plain_json(response.extension.get(self._records, ()))),
             cards=tuple([_card_line(card) for card in response.cards]) if response.cards else (),
             set_aside=tuple([f"{bad.type_name}/{bad.id}: {bad.path}" for bad in facts.set_aside]),
             unreadable=facts.unreadable(),
@@ -141,7 +141,7 @@ class Runner:
         arrival = self._arrival(item.place, recorded)
         if recorded is not None:
             # The moment that the call was decided at outranks what its sender wished for.
-            arrival = replace(arrival, as_of_member=None)
+            arrival = msgspec.structs.replace(arrival, as_of_member=None)
         request = self._parser(service).parse(text, arrival)
         return Call(request, service, lambda: text, _expected(expected))
 
@@ -195,12 +195,6 @@ class Call(msgspec.Struct, frozen=True):
     body: Callable[[], bytes]
     """The request as it would be sent."""
     expected: tuple[dict[str, Any], ...] = ()
-
-
-def _extension(response: Response) -> Mapping[str, Any]:
-    """The extension as it goes out; the cards need not be written out for it."""
-    found: Mapping[str, Any] = response_json(Response(extension=response.extension)).get("extension", {})
-    return found
 
 
 def _card_line(card: Card) -> CardLine:

@@ -75,6 +75,18 @@ def test_what_follows_half_a_call_is_found(tmp_path: Path) -> None:
     place.flush()
 
 
+def test_the_end_of_a_process_removes_what_has_expired(tmp_path: Path) -> None:
+    now = [1000.0]
+    place = CallFiles(tmp_path, SEAL, lambda: now[0])
+    place.keep(ids(1)[0], 1030, b"told")
+    now[0] = 1079.0
+    place.flush()
+    assert len(list(tmp_path.iterdir())) == 1
+    now[0] = 1080.0
+    place.flush()
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_changed_call_is_not_found(tmp_path: Path) -> None:
     (ident,) = ids(1)
     place = CallFiles(tmp_path, SEAL, lambda: 1000.0)
