@@ -192,6 +192,14 @@ class _Read:
         return slots
 
 
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Parameters with their values: by their places, and by name where all of one name have the same value."""
+
+    by_slot: Mapping[int, Any]
+    by_name: Mapping[str, Any] | None
+
+
 class Blanks:
     """The values of definitions over an empty record, and what makes each of them worth asking."""
 
@@ -243,13 +251,13 @@ class Blanks:
         order = self.sites.order
         self._by_bit = [(tuple(by_site.get(site, ())), tuple(numbers.get(site, ()))) for site in order]
         self._by_parameter = {slot: tuple(slots) for slot, slots in by_parameter.items()}
-        self._reads = tuple(
-            (tuple(slot for slot, own in self._holding.items() if own == name), tuple(found.values()))
-            for name, found in reads.items()
-        )
-        self._together = {
-            name: slots[0] for name, slots in zip(reads, (slots for slots, _ in self._reads), strict=True)
-        }
+        self._reads_of = {name: tuple(found.values()) for name, found in reads.items()}
+        self._together = {name: next(s for s, own in self._holding.items() if own == name) for name in reads}
+        self._by_name: dict[str, list[tuple[Any, tuple[int, ...]]]] = {}
+        for parameter in program.parameters:
+            slots = self._by_parameter.get(parameter.slot)
+            if slots:
+                self._by_name.setdefault(parameter.name, []).append((self._defaults[parameter.slot], slots))
 
     def _found(self, function: Callable[[Any], Any], namespace: dict[str, Any]) -> _Found | None:
         """The value over an empty record, and all that decides it; None where anything else does."""
@@ -319,13 +327,10 @@ class Blanks:
         except (_LookedAtMore, CdsError, IndexError):
             return UNSET
 
-    def start(
-        self, facts: Any, bound: Mapping[int, Any], *, even: bool = False
-    ) -> tuple[list[Any], list[list[Any] | None]]:
+    def start(self, facts: Any, bound: Bound) -> tuple[list[Any], list[list[Any] | None]]:
         """What is known from the start of an evaluation over these facts, with these parameters bound.
 
-        The memory, and what searches find (None: something). `even`: parameters of one name are bound to one value in
-        all libraries.
+        The memory, and what searches find (None: something).
         """
         memory = self.values[:]
         searched: list[list[Any] | None] = [_NOTHING] * self._searches
@@ -338,36 +343,53 @@ class Blanks:
             for number in searches:
                 searched[number] = None
             found ^= bit
-        self._unset(memory, bound, even)
+        self._unset(memory, bound)
         return memory, searched
 
     def held(self, bound: Mapping[int, Any]) -> dict[str, Any]:
         """The resources in parameters, by the name of the parameter."""
         return {name: bound[slot] for name, slot in self._together.items() if bound.get(slot) is not None}
 
-    def without(self, memory: list[Any], bound: Mapping[int, Any], *, even: bool = False) -> list[Any]:
+    def without(self, memory: list[Any], bound: Bound) -> list[Any]:
         """A copy of the memory, where parameters are bound to other values than their defaults."""
         memory = memory[:]
-        self._unset(memory, bound, even)
+        self._unset(memory, bound)
         return memory
 
-    def _unset(self, memory: list[Any], bound: Mapping[int, Any], even: bool) -> None:
+    def _unset(self, memory: list[Any], bound: Bound) -> None:
+        if bound.by_name is None:
+            self._unset_one_by_one(memory, bound.by_slot)
+            return
+        for name, value in bound.by_name.items():
+            for default, slots in self._by_name.get(name, ()):
+                if value is not default and not _same_value(value, default):
+                    for slot in slots:
+                        memory[slot] = UNSET
+            if value is not None:
+                for read in self._reads_of.get(name, ()):
+                    for slot in read.touched(getattr(value, read.element, None)):
+                        memory[slot] = UNSET
+
+    def _unset_one_by_one(self, memory: list[Any], bound: Mapping[int, Any]) -> None:
+        """The same where libraries are given different values for parameters of one name."""
         for parameter, value in bound.items():
-            slots = self._by_parameter.get(parameter)
-            if slots is not None:
-                default = self._defaults[parameter]
-                if value is default or (value.__class__ is default.__class__ and value == default):
-                    continue
-                for slot in slots:
+            default = self._defaults[parameter]
+            if value is not default and not _same_value(value, default):
+                for slot in self._by_parameter.get(parameter, ()):
                     memory[slot] = UNSET
-        for together, reads in self._reads:
+        for name, reads in self._reads_of.items():
+            together = [slot for slot, own in self._holding.items() if own == name]
             first = bound.get(together[0])
-            mixed = not even and any(bound.get(slot) is not first for slot in together)
-            if first is None and not mixed:
+            is_mixed = any(bound.get(slot) is not first for slot in together)
+            if first is None and not is_mixed:
                 continue
             for read in reads:
-                for slot in read.plain + read.coded if mixed else read.touched(getattr(first, read.element, None)):
+                for slot in read.plain + read.coded if is_mixed else read.touched(getattr(first, read.element, None)):
                     memory[slot] = UNSET
+
+
+def _same_value(value: Any, default: Any) -> bool:
+    return value.__class__ is default.__class__ and bool(value == default)
 
 
 _NOTHING: list[Any] = []

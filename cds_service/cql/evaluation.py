@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
-from cds_service.cql.blanks import Blanks
+from cds_service.cql.blanks import Blanks, Bound
 from cds_service.cql.compile import CompiledLibraries, Handle, Table
 from cds_service.cql.compiler.program import EXPRESSIONS
 from cds_service.cql.entries import DefinitionEntry
@@ -106,15 +106,18 @@ class Evaluation:
     def _known_from_the_start(self, base: Evaluation | None, parameters: Parameters | None) -> list[Any] | None:
         """Memory with what definitions come to for which the record has nothing; None where that is not known."""
         blanks = self.compiled.blanks
-        if blanks is None:
+        if blanks is None or (base is not None and base._blank is None):
             return None
-        even = parameters is None or set(map(type, parameters)) <= {str}  # bound by name, in all libraries
-        if base is None:
-            if not hasattr(self.facts, "found_at"):
-                return None
-            memory, self.run.found = blanks.start(self.facts, self._overrides, even=even)
-            return memory
-        return blanks.without(base._blank, self._overrides, even=even) if base._blank is not None else None
+        named: Any = parameters or {}
+        by_name = None if set(map(type, named)) - {str} else named  # else bound in one library only
+        bound = Bound(self._overrides, by_name)
+        if base is not None:
+            assert base._blank is not None
+            return blanks.without(base._blank, bound)
+        if not hasattr(self.facts, "found_at"):
+            return None
+        memory, self.run.found = blanks.start(self.facts, bound)
+        return memory
 
     def value(self, library: str, name: str) -> Any:
         """The value of a definition, as plain values; raises an EvaluationError when the logic failed."""

@@ -114,16 +114,21 @@ class TracedRun(Run):
         """The resources in notes, each element once."""
         found: Noticed = {}
         for value, element in notes:
+            if value is None:
+                continue
+            key = (id(value), element)
+            if key in found:
+                continue
             kind = value.__class__
             if kind is Tuple:
-                origin = self.origins.get(id(value))
+                origin = self.origins.get(key[0])
                 known = origin is not None and origin.sorted_out == len(origin.notes)
                 found.update(origin.found if known else self._made_of(value))  # type: ignore[union-attr]
             elif kind is list:
                 for item in value:
                     found.update(self.resources_in(item, element))
-            elif value is not None and _is_resource(kind):
-                found.setdefault((id(value), element), (value, element))
+            elif _is_resource(kind):
+                found[key] = (value, element)
         return found
 
     def resources_in(self, item: Any, element: str | None) -> Noticed:
