@@ -113,8 +113,12 @@ def emit_noted(node: Noted, writer: Writer) -> Py:
     name, text = value.text, value.text
     if not value.simple:
         name = writer.fresh("n")
-        text = f"{name} := {value.text}"
-    return Py(f"({name} if top.into.append(({text}, {node.element!r})) is None else None)", value.nullable)
+        text = f"({name} := {value.text})"
+    if value.nullable:  # mostly it is null: there is nothing to note then
+        told = f"{text} is None or top.into.append(({name}, {node.element!r})) is None"
+    else:
+        told = f"top.into.append(({text}, {node.element!r})) is None"
+    return Py(f"({name} if {told} else None)", value.nullable)
 
 
 @emit.register
