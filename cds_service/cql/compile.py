@@ -95,6 +95,7 @@ class CompiledLibraries:
             library = entry.library.removeprefix(EXPRESSIONS)
             self._index.setdefault((library, entry.name), entry)
         self._dependents: dict[frozenset[int], bytes] = {}
+        self._dependents_of_names: dict[tuple[object, ...], bytes] = {}
         self._parameters: dict[str | tuple[str, str], tuple[ParameterEntry, ...]] | None = None
         self.names_by_slot: dict[int, tuple[str, str]] = {
             entry.slot: (entry.library.removeprefix(EXPRESSIONS), entry.name) for entry in program.definitions
@@ -219,8 +220,16 @@ class CompiledLibraries:
         self.functions.prepare(entries)
         return "\n\n".join(self.functions.texts().values())
 
-    def dependents(self, slots: Iterable[int]) -> bytes:
-        """For every place of memory whether its value may differ when these change; worked out once for each set."""
+    def dependents(self, slots: Iterable[int], names: tuple[object, ...] | None = None) -> bytes:
+        """For every place of memory whether its value may differ when these change; worked out once for each set.
+
+        `names`: those of the parameters that stand in these places.
+        """
+        if names is not None:
+            known = self._dependents_of_names.get(names)
+            if known is None:
+                known = self._dependents_of_names[names] = self.dependents(slots)
+            return known
         key = frozenset(slots)
         found = self._dependents.get(key)
         if found is None:

@@ -30,6 +30,7 @@ Parameters = Mapping[str, Any] | Mapping[tuple[str, str], Any] | Mapping[str | t
 
 
 _UTC = nullcontext()
+_TEXTS = frozenset({str})
 
 
 _MISHAPS = (EvaluationError, ArithmeticError, RecursionError, TypeError, AttributeError, ValueError)
@@ -83,41 +84,43 @@ class Evaluation:
     ) -> None:
         self.compiled = compiled
         self.facts = facts
-        self._overrides = {**overrides} if overrides else {}
+        self._base = base
+        self._overrides = overrides if overrides is not None else {}
         if parameters:
-            self._overrides |= self._bound(parameters)
-        changed = compiled.dependents(self._overrides) if base is not None else None
+            self._overrides = {**self._overrides, **self._bound(parameters)}
+        changed = None
+        if base is not None:
+            names = tuple(parameters) if parameters and not overrides else None
+            changed = compiled.dependents(self._overrides, names)
+        self._blank, found = (None, None) if overrides else self._known_from_the_start(parameters)
         kind = TracedRun if compiled.noting else Run
         below: Any = base.run if base is not None else None
-        program = compiled.program
-        searches = len(program.searches)
-        self.run: Run = kind(program.slots, facts, compiled.terminology, below, changed, searches=searches)
-        self._blank = None if overrides else self._known_from_the_start(base, parameters)
-        if self._blank is not None:
-            self.run.memory = self._blank[:]
+        self.run: Run = kind(compiled.program, facts, compiled.terminology, below, changed, self._blank, found)
         memory = self.run.memory
         for slot, value in self._overrides.items():
             memory[slot] = value
-        self._base = base
         self._offset: int | None = base._offset if base is not None else None
         self._traced: TracedRun | None = None
         self._noted: Noted | None = None
 
-    def _known_from_the_start(self, base: Evaluation | None, parameters: Parameters | None) -> list[Any] | None:
-        """Memory with what definitions come to for which the record has nothing; None where that is not known."""
-        blanks = self.compiled.blanks
+    def _known_from_the_start(
+        self, parameters: Parameters | None
+    ) -> tuple[list[Any] | None, list[list[Any] | None] | None]:
+        """Memory with what definitions come to for which the record has nothing, and what searches find.
+
+        None where that is not known; what searches find is that of the base, if there is one.
+        """
+        blanks, base = self.compiled.blanks, self._base
         if blanks is None or (base is not None and base._blank is None):
-            return None
+            return None, None
         named: Any = parameters or {}
-        by_name = None if set(map(type, named)) - {str} else named  # else bound in one library only
-        bound = Bound(self._overrides, by_name)
+        by_name = None if set(map(type, named)) - _TEXTS else named  # else bound in one library only
         if base is not None:
             assert base._blank is not None
-            return blanks.without(base._blank, bound)
+            return blanks.without(base._blank, Bound(self._overrides, by_name)), None
         if not hasattr(self.facts, "found_at"):
-            return None
-        memory, self.run.found = blanks.start(self.facts, bound)
-        return memory
+            return None, None
+        return blanks.start(self.facts, Bound(self._overrides, by_name))
 
     def value(self, library: str, name: str) -> Any:
         """The value of a definition, as plain values; raises an EvaluationError when the logic failed."""
@@ -226,11 +229,7 @@ class Evaluation:
         """The run that notes what values rest on, made when it is first asked for."""
         if self._traced is None:
             base = self._base.traced_run() if self._base is not None else None
-            program, usual = self.compiled.program, self.run
-            searches = len(program.searches)
-            run = TracedRun(
-                program.slots, self.facts, self.compiled.terminology, base, usual.changed, searches=searches
-            )
+            run = TracedRun(self.compiled.program, self.facts, self.compiled.terminology, base, self.run.changed)
             for slot, value in self._overrides.items():
                 run.memory[slot] = value
             self._traced = run

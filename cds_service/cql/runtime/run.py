@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from cds_service.errors import EvaluationError
 from cds_service.values import date_texts, dates
@@ -32,28 +32,42 @@ class Failed:
         self.error = error
 
 
+class Places(Protocol):
+    """How many values and searches there may be (a `Program`)."""
+
+    @property
+    def slots(self) -> int: ...
+    @property
+    def searches(self) -> Sized: ...
+
+
 class Run:
     """The memory of one evaluation over the facts of one patient.
 
-    `base` is the evaluation that this one differs from in a few places; `changed` tells for each place whether its
-    value may differ. Everything else is asked from the base, so that several such evaluations share it.
+    `known` is what memory holds from the start. `base` is the evaluation that this one differs from in a few places;
+    `changed` tells for each place whether its value may differ. Everything else is asked from the base, so that several
+    such evaluations share it.
     """
 
     __slots__ = ("base", "changed", "facts", "found", "instant", "memory", "patient", "sink", "terminology")
 
     def __init__(
         self,
-        slots: int,
+        places: Places,
         facts: Any,
         terminology: Any,
         base: Run | None = None,
         changed: bytes | None = None,
-        *,
-        searches: int = 0,
+        known: list[Any] | None = None,
+        found: list[list[Any] | None] | None = None,
     ) -> None:
-        self.memory: list[Any] = [UNSET] * slots
+        self.memory: list[Any] = [UNSET] * places.slots if known is None else known[:]
         # By the numbers of searches: what they found; None for those that were not made yet.
-        self.found: list[list[Any] | None] = base.found if base is not None else [None] * searches
+        self.found: list[list[Any] | None]
+        if found is not None:
+            self.found = found
+        else:
+            self.found = base.found if base is not None else [None] * len(places.searches)
         self.facts = facts
         self.patient = facts.patient if facts is not None else None
         self.terminology = terminology

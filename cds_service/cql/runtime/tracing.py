@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from cds_service.cql.runtime.run import Run
+from cds_service.cql.runtime.run import Places, Run
 from cds_service.values.codes import Code, Concept
 from cds_service.values.quantity import Quantity
 from cds_service.values.temporals import Date, DateTime
@@ -67,15 +67,15 @@ class TracedRun(Run):
 
     def __init__(
         self,
-        slots: int,
+        places: Places,
         facts: Any,
         terminology: Any,
         base: TracedRun | None = None,
         changed: bytes | None = None,
-        *,
-        searches: int = 0,
+        known: list[Any] | None = None,
+        found: list[list[Any] | None] | None = None,
     ) -> None:
-        super().__init__(slots, facts, terminology, base, changed, searches=searches)
+        super().__init__(places, facts, terminology, base, changed, known, found)
         self.frames: dict[int, Frame] = {}
         notes: list[Any] = []
         self.top = Frame(notes, notes)
