@@ -46,10 +46,14 @@ def _all_hold(handles: tuple[Handle, ...], memory: list[Any], run: Run) -> Any:
             return False
     result: Any = True
     for handle in handles:
-        value = memory[handle.slot]
+        slot = handle.slot
+        value = memory[slot]
         if value is UNSET or value.__class__ is Failed:
+            owner = run  # asked where it belongs: what does not depend on the order is the same for all of them
+            while owner.base is not None and owner.changed is not None and not owner.changed[slot]:
+                owner = owner.base
             try:
-                value = handle.function(run)
+                value = handle.function(owner)
             except _MISHAPS:
                 result = UNSETTLED
                 continue
@@ -102,6 +106,7 @@ class Evaluation:
         self._offset: int | None = base._offset if base is not None else None
         self._traced: TracedRun | None = None
         self._noted: Noted | None = None
+        self._needs: Needs | None = None
 
     def _known_from_the_start(
         self, parameters: Parameters | None
@@ -238,9 +243,10 @@ class Evaluation:
     def needs(self, library: str, name: str) -> tuple[Need, ...]:
         """The facts whose values are not known and still matter; none when the value is known."""
         entry = self._entry(library, name)
-        finder = Needs(self._quiet_value, self._part, self.compiled.reach)
+        if self._needs is None:
+            self._needs = Needs(self._quiet_value, self._part, self.compiled.reach)
         with self._at_offset():
-            found = finder.of_definition(entry)
+            found = self._needs.of_definition(entry)
         facts = pruned(found, lambda values: self._supposing(entry, values))
         return tuple(
             Need(fact.library.removeprefix(EXPRESSIONS), fact.name, fact.tags, str(fact.type)) for fact in facts
