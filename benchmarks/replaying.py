@@ -94,14 +94,14 @@ def taken_apart(runner: Runner, lines: list[bytes]) -> dict[str, float]:
         item = Item("x", line)
         call = runner.call(item)
         add("orjson.loads", lambda: orjson.loads(line))  # noqa: B023  # used before the next turn
-        add("entries found", lambda: read_chart(line))  # noqa: B023
-        add("request made", lambda: runner.call(item))  # noqa: B023
-        add("facts", lambda: gather(call.request, call.service.needs, none, runner.knowledge.reading))  # noqa: B023
-        add("facts and decision", lambda: runner.decide(call))  # noqa: B023
-        add("all, with the result", lambda: runner.run(item))  # noqa: B023
+        add("entries found", lambda: read_chart(line))  # noqa: B023 - used before the next turn
+        add("request made", lambda: runner.call(item))  # noqa: B023 - used before the next turn
+        add("facts", lambda: gather(call.request, call.service.needs, none, runner.knowledge.reading))  # noqa: B023 - used before the next turn
+        add("facts and decision", lambda: runner.decide(call))  # noqa: B023 - used before the next turn
+        add("all, with the result", lambda: runner.run(item))  # noqa: B023 - used before the next turn
         result, counted = runner.run(item), Tally()
-        add("counted", lambda: counted.add(result))  # noqa: B023
-        add("written", lambda: write_result(result))  # noqa: B023
+        add("counted", lambda: counted.add(result))  # noqa: B023 - used before the next turn
+        add("written", lambda: write_result(result))  # noqa: B023 - used before the next turn
     return found
 
 

@@ -29,7 +29,7 @@ class NoFacts:
     def __init__(self, as_of: Any) -> None:
         self.as_of = as_of
 
-    def retrieve(self, type_name: str, code_path: str | None = None, membership: Any = None) -> list[Any]:  # noqa: ARG002
+    def retrieve(self, type_name: str, code_path: str | None = None, membership: Any = None) -> list[Any]:  # noqa: ARG002 - as all facts are asked
         """Nothing."""
         return []
 

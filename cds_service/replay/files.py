@@ -50,7 +50,7 @@ def open_binary(url: str) -> Iterator[BinaryIO]:
     ending = compression(url)
     with ExitStack() as stack:
         try:
-            opened: Any = _fsspec(url).open(url, "rb") if is_remote(url) else Path(url).open("rb")  # noqa: SIM115
+            opened: Any = _fsspec(url).open(url, "rb") if is_remote(url) else Path(url).open("rb")  # noqa: SIM115 - who asked for it closes it
         except OSError as failure:
             raise UnusableInput(f"{url} cannot be read: {failure.strerror or type(failure).__name__}.") from None
         raw = stack.enter_context(opened)

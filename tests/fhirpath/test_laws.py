@@ -106,7 +106,7 @@ Patient Observation Quantity string HumanName . . . . ( ) ( ) [ ] , where( selec
 ofType( as( is( repeat( aggregate( iif( union( children() descendants() resolve() trace('x') sort( distinct() not()
 toString() toInteger() upper() substring( matches( split( round() abs() power( lowBoundary() type() hasValue() now()
 today() defineVariable('v') %v %resource %context %ucum $this $index $total {} true false 1 2.5 'a' @2025 @T10 5 'mg'
-+ - * / div mod & | = != ~ < > <= >= and or xor implies in contains is as""".split()  # noqa: SIM905
++ - * / div mod & | = != ~ < > <= >= and or xor implies in contains is as""".split()  # noqa: SIM905 - a list of words reads better so
 
 
 @given(st.lists(st.sampled_from(_PARTS), max_size=14).map(" ".join))

@@ -97,7 +97,7 @@ def test_a_password_is_asked_for_where_one_is_set(site: Site) -> None:
     import cds_service.app as app
 
     knowledge_pages = site.prepared.pages.args[0]  # type: ignore[attr-defined]
-    pages = lambda keeping: app.pages_for_people(  # noqa: E731
+    pages = lambda keeping: app.pages_for_people(  # noqa: E731 - one short page
         knowledge_pages, settings, site.prepared.pages.args[2], site.prepared.forms, keeping  # type: ignore[attr-defined]
     )  # fmt: skip
     application = create_app(replace(site.prepared, settings=settings, pages=pages))

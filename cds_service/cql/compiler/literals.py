@@ -30,27 +30,27 @@ from cds_service.values.quantity import CALENDAR_UNITS, Quantity, Ratio, make
 
 
 @compile_node.register
-def compile_null(node: nodes.NullLiteral, scope: Scope) -> Constant:  # noqa: ARG001
+def compile_null(node: nodes.NullLiteral, scope: Scope) -> Constant:  # noqa: ARG001 - every chapter has this form
     return Constant(NULL, node.span, None)
 
 
 @compile_node.register
-def compile_boolean(node: nodes.BooleanLiteral, scope: Scope) -> Constant:  # noqa: ARG001
+def compile_boolean(node: nodes.BooleanLiteral, scope: Scope) -> Constant:  # noqa: ARG001 - every chapter has this form
     return Constant(BOOLEAN, node.span, node.value)
 
 
 @compile_node.register
-def compile_integer(node: nodes.IntegerLiteral, scope: Scope) -> Constant:  # noqa: ARG001
+def compile_integer(node: nodes.IntegerLiteral, scope: Scope) -> Constant:  # noqa: ARG001 - every chapter has this form
     return Constant(INTEGER, node.span, node.value)
 
 
 @compile_node.register
-def compile_long(node: nodes.LongLiteral, scope: Scope) -> Constant:  # noqa: ARG001
+def compile_long(node: nodes.LongLiteral, scope: Scope) -> Constant:  # noqa: ARG001 - every chapter has this form
     return Constant(LONG, node.span, Long(node.value))
 
 
 @compile_node.register
-def compile_decimal(node: nodes.DecimalLiteral, scope: Scope) -> Constant:  # noqa: ARG001
+def compile_decimal(node: nodes.DecimalLiteral, scope: Scope) -> Constant:  # noqa: ARG001 - every chapter has this form
     try:
         decimals.literal(str(node.value))
     except EvaluationError as error:
@@ -59,7 +59,7 @@ def compile_decimal(node: nodes.DecimalLiteral, scope: Scope) -> Constant:  # no
 
 
 @compile_node.register
-def compile_string(node: nodes.StringLiteral, scope: Scope) -> Constant:  # noqa: ARG001
+def compile_string(node: nodes.StringLiteral, scope: Scope) -> Constant:  # noqa: ARG001 - every chapter has this form
     return Constant(STRING, node.span, node.value)
 
 
@@ -73,17 +73,17 @@ def _temporal(
 
 
 @compile_node.register
-def compile_date(node: nodes.DateLiteral, scope: Scope) -> Constant:  # noqa: ARG001
+def compile_date(node: nodes.DateLiteral, scope: Scope) -> Constant:  # noqa: ARG001 - every chapter has this form
     return _temporal(node, DATE, date_texts.date_literal)
 
 
 @compile_node.register
-def compile_datetime(node: nodes.DateTimeLiteral, scope: Scope) -> Constant:  # noqa: ARG001
+def compile_datetime(node: nodes.DateTimeLiteral, scope: Scope) -> Constant:  # noqa: ARG001 - every chapter has this form
     return _temporal(node, DATETIME, date_texts.datetime_literal)
 
 
 @compile_node.register
-def compile_time(node: nodes.TimeLiteral, scope: Scope) -> Constant:  # noqa: ARG001
+def compile_time(node: nodes.TimeLiteral, scope: Scope) -> Constant:  # noqa: ARG001 - every chapter has this form
     return _temporal(node, TIME, date_texts.time_literal)
 
 
@@ -100,10 +100,10 @@ def quantity_of(node: nodes.QuantityLiteral) -> Quantity:
 
 
 @compile_node.register
-def compile_quantity(node: nodes.QuantityLiteral, scope: Scope) -> Constant:  # noqa: ARG001
+def compile_quantity(node: nodes.QuantityLiteral, scope: Scope) -> Constant:  # noqa: ARG001 - every chapter has this form
     return Constant(QUANTITY, node.span, quantity_of(node))
 
 
 @compile_node.register
-def compile_ratio(node: nodes.RatioLiteral, scope: Scope) -> Constant:  # noqa: ARG001
+def compile_ratio(node: nodes.RatioLiteral, scope: Scope) -> Constant:  # noqa: ARG001 - every chapter has this form
     return Constant(RATIO, node.span, Ratio(quantity_of(node.numerator), quantity_of(node.denominator)))

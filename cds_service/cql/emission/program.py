@@ -106,7 +106,7 @@ class Functions:
             functions = [entry for entry in module.functions if f"f{entry.slot}" in fresh]
             shorter = for_empty_lists(fresh, module.namespace, functions)
             code = compile("\n\n".join(fresh[name] for name in shorter), "<cql>", "exec")
-            exec(code, self.module.namespace)  # noqa: S102
+            exec(code, self.module.namespace)  # noqa: S102 - the same text with a shorter way
             remember(self.module.namespace, functions)
             self._texts.update(fresh)
 
@@ -117,7 +117,7 @@ class _Missing:
     def __init__(self, url: str) -> None:
         self._url = url
 
-    def contains(self, system: str | None, code: str) -> bool:  # noqa: ARG002
+    def contains(self, system: str | None, code: str) -> bool:  # noqa: ARG002 - as every group of codes is asked
         raise NoTerminology(f"Value set {self._url} is not at hand.")
 
     def codes(self) -> frozenset[tuple[str, str]]:

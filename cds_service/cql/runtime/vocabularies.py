@@ -70,7 +70,7 @@ class SystemMembers:
     def __init__(self, system: str) -> None:
         self._id = system
 
-    def contains(self, system: str | None, code: str) -> bool:  # noqa: ARG002
+    def contains(self, system: str | None, code: str) -> bool:  # noqa: ARG002 - as every group of codes is asked
         """Whether the code says that it is of this system."""
         return system == self._id
 
@@ -94,7 +94,7 @@ _code_list = lru_cache(maxsize=4096)(CodeList)
 class NoMembers:
     """What a vocabulary that is null has: nothing."""
 
-    def contains(self, system: str | None, code: str) -> bool:  # noqa: ARG002
+    def contains(self, system: str | None, code: str) -> bool:  # noqa: ARG002 - as every group of codes is asked
         """Never."""
         return False
 

@@ -15,12 +15,12 @@ from cds_service.fhirpath.items import Primitive, extensions_of
 _DEFINITION = "http://hl7.org/fhir/StructureDefinition/"
 _TAGS = frozenset(
     """a abbr acronym b big blockquote br caption cite code col colgroup dd dfn div dl dt em h1 h2 h3 h4 h5 h6 hr i img
-    li ol p pre q samp small span strong sub sup table tbody td tfoot th thead tr tt ul var""".split()  # noqa: SIM905
+    li ol p pre q samp small span strong sub sup table tbody td tfoot th thead tr tt ul var""".split()  # noqa: SIM905 - a list of words reads better so
 )
 _ATTRIBUTES = frozenset(
     """abbr accesskey align alt axis border cellhalign cellpadding cellspacing cellvalign char charoff charset cite
     class colspan dir frame headers height href hreflang id lang longdesc name rel rev rowspan rules scope shape span
-    src start style summary tabindex target title type value valign width""".split()  # noqa: SIM905
+    src start style summary tabindex target title type value valign width""".split()  # noqa: SIM905 - a list of words reads better so
 )
 
 
@@ -135,7 +135,7 @@ def html_checks(item: Any) -> bool | None:
     if text.__class__ is not str:
         return False
     try:
-        root = ElementTree.fromstring(re.sub(r"&(?!amp;|lt;|gt;|quot;|apos;|#)\w+;", "", text))  # noqa: S314
+        root = ElementTree.fromstring(re.sub(r"&(?!amp;|lt;|gt;|quot;|apos;|#)\w+;", "", text))  # noqa: S314 - entities are taken out before
     except ElementTree.ParseError:
         return False
     if root.tag.rpartition("}")[2] != "div":
