@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -122,7 +122,7 @@ class Runner:
         arrival = self._arrival(item.place, recorded)
         if recorded is not None:
             # The moment that the call was decided at outranks what its sender wished for.
-            arrival = replace(arrival, as_of_member=None)
+            arrival = msgspec.structs.replace(arrival, as_of_member=None)
         request = self._parser(service).parse(text, arrival)
         return Call(request, service, lambda: text, _expected(expected))
 
