@@ -25,7 +25,7 @@ from cds_service.facts.sites import Sites
 from cds_service.facts.versions import latest_versions
 from cds_service.fhir.limits import Limits
 from cds_service.fhir.references import parse_reference
-from cds_service.fhir.structs.decoding import Decoder, SetAside
+from cds_service.fhir.structs.decoding import Decoder, SetAside, grouped
 from cds_service.fhir.structs.flavours import Struct, full
 from cds_service.values import dates
 from cds_service.values.temporals import DateTime
@@ -113,9 +113,10 @@ class Facts:
         context: dict[str, Sequence[Struct]] = {}
         for batch in batches:
             place = context if batch.origin.source == "context" else stored
-            for name, members in batch.by_type():
+            for group in grouped(batch.resources) if batch.groups is None else batch.groups:
+                name: str = group[0].fhir_type  # type: ignore[attr-defined]
                 before = place.get(name)
-                place[name] = members if before is None else [*before, *members]
+                place[name] = group if before is None else [*before, *group]
         if patient_id is None and len(stored.get("Patient", ())) == 1:
             patient_id = stored["Patient"][0].id  # type: ignore[attr-defined]
         return self._own(stored, patient_id), self._own(context, patient_id)
