@@ -43,10 +43,8 @@ def look_for(place: Place, resources: Sequence[Struct], resolve: Resolve) -> Hit
         readers = _readers(resources[0].__class__, place.type_name, path)
     except UnreadElement:
         return None
-    concepts: Iterable[Any] = repeat(None)
-    others: Sequence[_Reader] | None = readers
-    if readers and readers[0].holds == "concept":  # by far the usual case
-        concepts, others = map(readers[0].read, resources), readers[1:] or None
+    concepts: Iterable[Any] = repeat(None) if readers.concept is None else map(readers.concept, resources)
+    others = readers.others
     found: list[tuple[int, Struct]] = []
     all_bits = 0
     groups = place.groups
@@ -112,7 +110,7 @@ def make_index(type_name: str, code_path: str, resources: list[Struct], resolve:
     """The index of some resources of a type, which are in order."""
     index = Index(resources)
     by_code = index.by_code
-    readers = _readers(resources[0].__class__, type_name, code_path) if resources else ()
+    readers = _readers(resources[0].__class__, type_name, code_path).all if resources else ()
     for resource in resources:
         for pair in _codes(resource, code_path, readers, resolve):
             members = by_code.get(pair)
@@ -147,9 +145,21 @@ class _Reader:
         self.holds = holds
 
 
-@lru_cache(maxsize=2048)
-def _readers(made: type[Struct], type_name: str, code_path: str) -> tuple[_Reader, ...]:
+class _Readers:
     """What reads the codes at a path of a type, one for each type of a choice; none for a path of several steps."""
+
+    __slots__ = ("all", "concept", "others")
+
+    def __init__(self, readers: tuple[_Reader, ...]) -> None:
+        self.all = readers
+        # By far the usual case is one concept, alone or as the first of a choice; the others matter where it is absent.
+        starts = bool(readers) and readers[0].holds == "concept"
+        self.concept = readers[0].read if starts else None
+        self.others = (readers[1:] or None) if starts else readers
+
+
+@lru_cache(maxsize=2048)
+def _readers(made: type[Struct], type_name: str, code_path: str) -> _Readers:
     step = code_path.split(".")[0]
     attributes = coded_attributes_at(type_name, step)
     fields = frozenset(made.__struct_fields__)
@@ -157,11 +167,13 @@ def _readers(made: type[Struct], type_name: str, code_path: str) -> tuple[_Reade
         raise UnreadElement(f"{type_name}.{code_path} is searched by its code, but was not decoded.")
     element = r4().type(type_name).element(step)
     if "." in code_path or element is None:
-        return ()
+        return _Readers(())
     concepts = "concepts" if element.is_list else "concept"
     kinds = {attribute: kind for kind, attribute in element.attributes.items()}
-    return tuple(
-        _Reader(attribute, concepts if kinds.get(attribute) == "CodeableConcept" else "other")
-        for attribute in attributes
-        if attribute in fields
+    return _Readers(
+        tuple(
+            _Reader(attribute, concepts if kinds.get(attribute) == "CodeableConcept" else "other")
+            for attribute in attributes
+            if attribute in fields
+        )
     )
