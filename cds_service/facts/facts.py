@@ -18,14 +18,14 @@ from cds_service.facts.derived import (
     observations_of,
 )
 from cds_service.facts.groups import CodeGroups, Membership
-from cds_service.facts.indexes import Hits, Index, look_for
+from cds_service.facts.indexes import Hits, Index, look_for, make_index
 from cds_service.facts.members import Members, in_order
 from cds_service.facts.origins import Batch, Origin
 from cds_service.facts.sites import Sites
 from cds_service.facts.versions import latest_versions
 from cds_service.fhir.limits import Limits
 from cds_service.fhir.references import parse_reference
-from cds_service.fhir.structs.decoding import Decoder, SetAside
+from cds_service.fhir.structs.decoding import Decoder, SetAside, grouped
 from cds_service.fhir.structs.flavours import Struct, full
 from cds_service.values import dates
 from cds_service.values.temporals import DateTime
@@ -113,9 +113,10 @@ class Facts:
         context: dict[str, Sequence[Struct]] = {}
         for batch in batches:
             place = context if batch.origin.source == "context" else stored
-            for name, members in batch.by_type():
+            for group in grouped(batch.resources) if batch.groups is None else batch.groups:
+                name: str = group[0].fhir_type  # type: ignore[attr-defined]
                 before = place.get(name)
-                place[name] = members if before is None else [*before, *members]
+                place[name] = group if before is None else [*before, *group]
         if patient_id is None and len(stored.get("Patient", ())) == 1:
             patient_id = stored["Patient"][0].id  # type: ignore[attr-defined]
         return self._own(stored, patient_id), self._own(context, patient_id)
@@ -142,13 +143,20 @@ class Facts:
         key = (type_name, code_path, id(membership))
         found = self._retrieved.get(key)
         if found is None:
-            if membership is None or code_path is None:
-                found = self._of_type(type_name).all()
-            else:
-                index = self._indexes.get((type_name, code_path)) or self._make_index(type_name, code_path)
-                found = index.members_of(membership, self._groups, self._resolve_text)
-            self._retrieved[key] = found
+            found = self._retrieved[key] = self._search(type_name, code_path, membership)
         return found
+
+    def _search(self, type_name: str, code_path: str | None, membership: Membership | None) -> list[Struct]:
+        if membership is None or code_path is None:
+            return self._of_type(type_name).all()
+        hits = self._hits.get((type_name, code_path))
+        if hits is not None:
+            bit = hits.groups.bit_of.get(id(membership))
+            if bit is not None:
+                chosen = [resource for bits, resource in hits.resources if bits & bit]
+                return chosen if len(chosen) < 2 else self._of_type(type_name).some(chosen)
+            hits.place.learn(membership)  # the next record is looked through for it too
+        return self._index(type_name, code_path).members_of(membership, self._groups)
 
     def found_at(self, sites: Sites) -> int:
         """Which of the groups that are looked for a retrieve finds something in, a bit for each."""
@@ -169,19 +177,19 @@ class Facts:
                 if hits is None:
                     found |= place.mask  # whoever looks for these is told that they cannot be found
                 else:
-                    found |= hits.bits
+                    found |= hits.bits & place.mask
                     self._hits[name, place.code_path] = hits
         return found
 
     def codes(self, type_name: str, code_path: str) -> Iterable[Pair]:
         """The distinct codes that the resources of a type have at a path."""
-        index = self._indexes.get((type_name, code_path)) or self._make_index(type_name, code_path)
-        return index.by_code(self._resolve_text).keys()
+        return self._index(type_name, code_path).by_code.keys()
 
-    def _make_index(self, type_name: str, code_path: str) -> Index:
-        key = (type_name, code_path)
-        index = Index(type_name, code_path, self._of_type(type_name), self._hits.get(key))
-        self._indexes[key] = index
+    def _index(self, type_name: str, code_path: str) -> Index:
+        index = self._indexes.get((type_name, code_path))
+        if index is None:
+            members = self._of_type(type_name).all()
+            index = self._indexes[type_name, code_path] = make_index(type_name, code_path, members, self._resolve_text)
         return index
 
     def _of_type(self, type_name: str) -> Members:

@@ -13,7 +13,6 @@ import msgspec
 from cds_service.errors import CdsError
 from cds_service.facts.coding import Pair, Resolve, coded_attributes_at, codes_at
 from cds_service.facts.groups import CodeGroups, Membership
-from cds_service.facts.members import Members
 from cds_service.facts.sites import Groups, Place
 from cds_service.fhir.model.types import r4
 from cds_service.fhir.structs.flavours import Struct
@@ -33,7 +32,7 @@ class Hits(msgspec.Struct, frozen=True, gc=False):
     place: Place
     groups: Groups
     bits: int
-    """Those of all resources together, of groups that somebody wants to be told of."""
+    """Those of all resources together."""
     resources: list[tuple[int, Struct]]
 
 
@@ -44,10 +43,8 @@ def look_for(place: Place, resources: Sequence[Struct], resolve: Resolve) -> Hit
         readers = _readers(resources[0].__class__, place.type_name, path)
     except UnreadElement:
         return None
-    concepts: Iterable[Any] = repeat(None)
-    others: Sequence[_Reader] | None = readers
-    if readers and readers[0].holds == "concept":  # by far the usual case
-        concepts, others = map(readers[0].read, resources), readers[1:] or None
+    concepts: Iterable[Any] = repeat(None) if readers.concept is None else map(readers.concept, resources)
+    others = readers.others
     found: list[tuple[int, Struct]] = []
     all_bits = 0
     groups = place.groups
@@ -67,46 +64,34 @@ def look_for(place: Place, resources: Sequence[Struct], resolve: Resolve) -> Hit
         if bits:
             found.append((bits, resource))
             all_bits |= bits
-    return Hits(place, groups, all_bits & place.mask, found)
+    return Hits(place, groups, all_bits, found)
 
 
 class Index:
     """The resources of one type by the codes at one path."""
 
-    __slots__ = ("_by_code", "_by_group", "_hits", "_members", "_path", "_type", "_version")
+    __slots__ = ("_by_group", "_resources", "_version", "by_code")
 
-    def __init__(self, type_name: str, code_path: str, members: Members, hits: Hits | None) -> None:
-        # What resolves references is handed in with each question: kept here, it would make the record a cycle.
-        self._type, self._path, self._members, self._hits = type_name, code_path, members, hits
-        self._by_code: dict[Pair, list[Struct]] | None = None
+    def __init__(self, resources: list[Struct]) -> None:
+        self.by_code: dict[Pair, list[Struct]] = {}
         self._by_group: dict[int, list[Struct]] = {}
+        self._resources = resources
         self._version = -1  # of the groups that were known when `_by_group` was filled
 
-    def members_of(self, membership: Membership, groups: CodeGroups, resolve: Resolve) -> list[Struct]:
+    def members_of(self, membership: Membership, groups: CodeGroups) -> list[Struct]:
         """The resources with a code of a group, in order."""
-        hits = self._hits
-        if hits is not None:
-            bit = hits.groups.bit_of.get(id(membership))
-            if bit is not None:
-                return self._members.some([resource for bits, resource in hits.resources if bits & bit])
-            hits.place.learn(membership)  # the next record is looked through for it too
-        return self._searched(membership, groups, resolve)
-
-    def _searched(self, membership: Membership, groups: CodeGroups, resolve: Resolve) -> list[Struct]:
-        """The same for a group that was not known to be looked for."""
-        by_code = self.by_code(resolve)
-        if not by_code:
+        if not self.by_code:
             return _NOTHING
         groups.learn(membership)
         if self._version != groups.version:
-            self._fill_groups(by_code, groups)
+            self._fill_groups(groups)
         return self._by_group.get(id(membership), _NOTHING)
 
-    def _fill_groups(self, by_code: dict[Pair, list[Struct]], groups: CodeGroups) -> None:
+    def _fill_groups(self, groups: CodeGroups) -> None:
         """Put every resource under each of the groups that its codes are in."""
         self._version = groups.version
         collected: dict[int, list[list[Struct]]] = {}
-        for (system, code), members in by_code.items():
+        for (system, code), members in self.by_code.items():
             if code is None:
                 continue
             for group in groups.of(system, code):
@@ -118,23 +103,22 @@ class Index:
     def _union(self, lists: list[list[Struct]]) -> list[Struct]:
         """The union of some lists, each resource once, in the order of the type."""
         wanted = {id(resource) for members in lists for resource in members}
-        return [resource for resource in self._members.all() if id(resource) in wanted]
+        return [resource for resource in self._resources if id(resource) in wanted]
 
-    def by_code(self, resolve: Resolve) -> dict[Pair, list[Struct]]:
-        """The resources by each of their codes, in order."""
-        if self._by_code is None:
-            by_code: dict[Pair, list[Struct]] = {}
-            resources = self._members.all()
-            readers = _readers(resources[0].__class__, self._type, self._path) if resources else ()
-            for resource in resources:
-                for pair in _codes(resource, self._path, readers, resolve):
-                    members = by_code.get(pair)
-                    if members is None:
-                        by_code[pair] = [resource]
-                    elif members[-1] is not resource:
-                        members.append(resource)
-            self._by_code = by_code
-        return self._by_code
+
+def make_index(type_name: str, code_path: str, resources: list[Struct], resolve: Resolve) -> Index:
+    """The index of some resources of a type, which are in order."""
+    index = Index(resources)
+    by_code = index.by_code
+    readers = _readers(resources[0].__class__, type_name, code_path).all if resources else ()
+    for resource in resources:
+        for pair in _codes(resource, code_path, readers, resolve):
+            members = by_code.get(pair)
+            if members is None:
+                by_code[pair] = [resource]
+            elif members[-1] is not resource:
+                members.append(resource)
+    return index
 
 
 def _codes(resource: Struct, path: str, readers: Sequence[_Reader], resolve: Resolve) -> Iterable[Pair]:
@@ -161,9 +145,21 @@ class _Reader:
         self.holds = holds
 
 
-@lru_cache(maxsize=2048)
-def _readers(made: type[Struct], type_name: str, code_path: str) -> tuple[_Reader, ...]:
+class _Readers:
     """What reads the codes at a path of a type, one for each type of a choice; none for a path of several steps."""
+
+    __slots__ = ("all", "concept", "others")
+
+    def __init__(self, readers: tuple[_Reader, ...]) -> None:
+        self.all = readers
+        # By far the usual case is one concept, alone or as the first of a choice; the others matter where it is absent.
+        starts = bool(readers) and readers[0].holds == "concept"
+        self.concept = readers[0].read if starts else None
+        self.others = (readers[1:] or None) if starts else readers
+
+
+@lru_cache(maxsize=2048)
+def _readers(made: type[Struct], type_name: str, code_path: str) -> _Readers:
     step = code_path.split(".")[0]
     attributes = coded_attributes_at(type_name, step)
     fields = frozenset(made.__struct_fields__)
@@ -171,11 +167,13 @@ def _readers(made: type[Struct], type_name: str, code_path: str) -> tuple[_Reade
         raise UnreadElement(f"{type_name}.{code_path} is searched by its code, but was not decoded.")
     element = r4().type(type_name).element(step)
     if "." in code_path or element is None:
-        return ()
+        return _Readers(())
     concepts = "concepts" if element.is_list else "concept"
     kinds = {attribute: kind for kind, attribute in element.attributes.items()}
-    return tuple(
-        _Reader(attribute, concepts if kinds.get(attribute) == "CodeableConcept" else "other")
-        for attribute in attributes
-        if attribute in fields
+    return _Readers(
+        tuple(
+            _Reader(attribute, concepts if kinds.get(attribute) == "CodeableConcept" else "other")
+            for attribute in attributes
+            if attribute in fields
+        )
     )

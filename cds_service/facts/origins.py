@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -13,7 +13,7 @@ from cds_service.fhir.structs.flavours import Struct
 Source = Literal["prefetch", "server", "context", "said", "data"]
 
 
-class Origin(msgspec.Struct, frozen=True):
+class Origin(msgspec.Struct, frozen=True, gc=False):
     """The place that a resource came from: which kind, and under which key."""
 
     source: Source
@@ -23,19 +23,10 @@ class Origin(msgspec.Struct, frozen=True):
         return f"{self.source} {self.key}" if self.key else self.source
 
 
-class Batch(msgspec.Struct, frozen=True):
+class Batch(msgspec.Struct, frozen=True, gc=False):
     """Resources with one origin, in the order they came in."""
 
     resources: Sequence[Struct]
     origin: Origin
     entries: Sequence[Entry] = ()  # where they stood in a Bundle
     groups: Sequence[Sequence[Struct]] | None = None  # the same, those of one type together, where that is known
-
-    def by_type(self) -> Iterable[tuple[str, Sequence[Struct]]]:
-        """The resources of each type."""
-        if self.groups is not None:
-            return [(group[0].fhir_type, group) for group in self.groups]  # type: ignore[attr-defined]
-        found: dict[str, list[Struct]] = {}
-        for resource in self.resources:
-            found.setdefault(resource.fhir_type, []).append(resource)  # type: ignore[attr-defined]
-        return found.items()

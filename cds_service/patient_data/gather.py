@@ -266,9 +266,10 @@ def _named(needs: Sequence[Need], answers: Mapping[str, Answer]) -> list[SetAsid
     """What was set aside, with the key it came under; a nameless one counts as of the type that was asked for."""
     found: list[SetAside] = []
     for need in needs:
-        for bad in answers[need.key].set_aside:
-            type_name = bad.type_name if _is_kind(bad.type_name) else need.type_name
-            found.append(replace(bad, key=need.key, type_name=type_name))
+        for page in answers[need.key].pages:
+            for bad in page.set_aside:
+                type_name = bad.type_name if _is_kind(bad.type_name) else need.type_name
+                found.append(replace(bad, key=need.key, type_name=type_name))
     return found
 
 
@@ -285,12 +286,12 @@ def _context(
     members: dict[str, list[Struct]] = {}
     bad: list[SetAside] = []
     for draft in sent.resources:
-        members.setdefault(draft.member, [])
+        found = members.setdefault(draft.member, [])
         resource = _decode(draft, decoder, bad)
         if resource is not None and of_patient([resource], sent.patient_id, dict):
-            members[draft.member].append(resource)
-    context: dict[str, object] = dict(sent.fields)
-    context |= {
+            found.append(resource)
+    context: dict[str, object] = {
+        **sent.fields,
         "patientId": sent.patient_id,
         "userId": sent.user_id,
         "encounterId": sent.encounter_id,
@@ -298,11 +299,13 @@ def _context(
         "dispatchedOrders": sent.dispatched_orders,
         "performer": sent.performer,
     }
-    context |= {member: tuple(resources) for member, resources in members.items()}
+    for member, found in members.items():
+        context[member] = tuple(found)
     return context, {member: found for member, found in members.items() if found}, bad
 
 
 def _decode(draft: ContextResource, decoder: Decoder, bad: list[SetAside]) -> Any:
     decoded = decoder.collect(draft.raw, flatten=False)
-    bad += [replace(fault, key=draft.member) for fault in decoded.set_aside]
+    if decoded.set_aside:
+        bad += [replace(fault, key=draft.member) for fault in decoded.set_aside]
     return decoded.resources[0] if decoded.resources else None

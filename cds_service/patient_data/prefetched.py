@@ -12,7 +12,7 @@ from cds_service.fhir.structs.flavours import Struct
 from cds_service.patient_data.needs import Need
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """What came for one need, from the client or from its server, and how complete it is."""
 
     state: Availability

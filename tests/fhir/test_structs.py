@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cds_service.fhir.limits import Limits, TooDeep
+from cds_service.fhir.structs.checking import are_plain_dates, malformed_date, with_malformed_dates
 from cds_service.fhir.structs.decoding import Decoder, UnreadableResource
 from cds_service.fhir.structs.encoding import to_builtins, to_json
 from cds_service.fhir.structs.flavours import ALL, full, lean
@@ -210,3 +213,22 @@ def without_comments(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: without_comments(inner) for name, inner in value.items() if name != "fhir_comments"}
     return [without_comments(inner) for inner in value] if isinstance(value, list) else value
+
+
+DATES = st.one_of(
+    st.from_regex(
+        r"[0-9]{4}(-[0-9]{2}(-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-6][0-9](Z|[+-][01][0-9]:[0-9]{2}))?)?)?", fullmatch=True
+    ),
+    st.datetimes().map(lambda moment: moment.isoformat(timespec="seconds") + "Z"),
+    st.dates().map(str),
+    st.sampled_from(["20240101", "2024-W01-1", "2024+01+01", "2024-01-01 10:00:00Z", "2024-01-01\n2024-01-01"]),
+)
+
+
+@given(st.lists(DATES, min_size=1, max_size=4))
+def test_what_passes_as_plain_dates_is_some(texts: list[str]) -> None:
+    made = LEAN.structs.struct_for("Observation")
+    resources = [made(effectiveDateTime=each) for each in texts]
+    if are_plain_dates([resources]):
+        assert [malformed_date(resource) for resource in resources] == [None] * len(resources)
+        assert with_malformed_dates(resources) == []

@@ -81,6 +81,15 @@ def test_a_site_puts_its_own_base_and_thresholds(tmp_path: Path) -> None:
     assert knowledge.site_parameters == {("Small", "Age from"): 80}
 
 
+def test_calls_decode_only_what_logic_of_plans_reads(tmp_path: Path) -> None:
+    counting = "library Counting using FHIR version '4.0.1' context Patient "
+    counting += 'define "Categories": [Condition] C return C.category'
+    asking = SMALL_CQL + 'define "Coded": exists ([Condition] C where C.severity is not null)\n'
+    structs = small(tmp_path, logic__cql=asking, counting__cql=counting).structs
+    assert "severity" in structs.struct_for("Condition").__struct_fields__
+    assert "category" not in structs.struct_for("Condition").__struct_fields__
+
+
 def test_everything_that_is_wrong_is_told_together(tmp_path: Path) -> None:
     with pytest.raises(ErrorGroup) as failure:
         small(

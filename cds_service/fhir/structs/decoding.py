@@ -51,7 +51,7 @@ class Entry(Protocol):
     resource: Struct | None
 
 
-class Decoded(msgspec.Struct, frozen=True):
+class Decoded(msgspec.Struct, frozen=True, gc=False):
     """What one JSON text held: its resources in order, and what the Bundle around them said."""
 
     resources: tuple[Struct, ...] = ()
@@ -193,10 +193,11 @@ def _opened(resource: Any, flatten: bool) -> Decoded:
     next_link = _next_link(resource.link) if resource.link else None
     entries = resource.entry
     found = tuple([entry.resource for entry in entries])
-    classes = set(map(type, found))
+    classes: set[Any] = set(map(type, found))
+    if len(classes) == 1 and _is_plain(*classes):
+        return Decoded(found, (), entries, resource.type, next_link, False, kind, (found,))
     if all(map(_is_plain, classes)):
-        groups = (found,) if len(classes) == 1 else _grouped(found)
-        return Decoded(found, (), entries, resource.type, next_link, False, kind, groups)
+        return Decoded(found, (), entries, resource.type, next_link, False, kind, grouped(found))
     collector = _Collector()
     _open_bundle(resource, collector, _NEST)
     return _page(collector, kind, resource.type, next_link)
@@ -217,7 +218,7 @@ def _page(collector: _Collector, kind: str, bundle_type: str | None, next_link: 
         next_link,
         collector.has_outcome,
         kind,
-        _grouped(collector.resources),
+        grouped(collector.resources),
     )
 
 
@@ -252,7 +253,8 @@ def _checked(pages: list[Decoded]) -> list[Decoded]:
     return [_without_malformed(page) for page in pages]
 
 
-def _grouped(resources: Iterable[Struct]) -> tuple[list[Struct], ...]:
+def grouped(resources: Iterable[Struct]) -> tuple[list[Struct], ...]:
+    """The resources, those of one type together."""
     groups: dict[type[Struct], list[Struct]] = {}
     for resource in resources:
         groups.setdefault(resource.__class__, []).append(resource)
@@ -269,7 +271,7 @@ def _without_malformed(page: Decoded) -> Decoded:
         resources=kept,
         set_aside=(*page.set_aside, *map(_bad_date, bad.values())),
         entries=[entry for entry in page.entries if id(entry.resource) not in bad],
-        groups=_grouped(kept),
+        groups=grouped(kept),
     )
 
 
