@@ -150,7 +150,7 @@ def _round(target: Target, body: bytes, number: int) -> Round:
         text = answer.read()
         latencies.append(time.perf_counter() - started)
         assert answer.status == 200, text
-    time.sleep(0.2)  # what a call leaves to be done later is part of its cost
+    time.sleep(0.5)  # what a call leaves to be done later is part of its cost
     after = _cpu(target.process)
     connection.close()
     return Round((after - before) / number, tuple(latencies))
