@@ -127,7 +127,13 @@ def emit_invoke(node: Invoke, writer: Writer) -> Py:
     arguments = "".join(f", {emit(argument, writer).text}" for argument in node.arguments)
     call = f"{name}(run{arguments})"
     once = writer.shared.names.get(key_of(node) or "") if writer.shared.names else None
-    return Py(f"({once} if {once} is not UNSET else ({once} := {call}))" if once else call)
+    if once is None:
+        return Py(call)
+    if not writer.module.traced:
+        return Py(f"({once} if {once} is not UNSET else ({once} := {call}))")
+    # The value with what was noted for it: that counts wherever the value is used in earnest.
+    told = f"({once} if {once} is not UNSET else ({once} := run.overheard({name}{arguments})))"
+    return Py(f"run.told({told})" if writer.takes_notes else f"{told}[0]")
 
 
 @emit.register

@@ -142,10 +142,9 @@ class Writer:
         return f"{stem}{self.count}"
 
     def share(self, body: Typed) -> None:
-        """Find what this function asks more than once; a traced one asks each time, for the notes."""
-        if not self.module.traced:
-            self.shared = shared_calls(body)
-            self.clear(None)
+        """Find what this function asks more than once."""
+        self.shared = shared_calls(body)
+        self.clear(None)
 
     def clear(self, local: str | None) -> None:
         """What depends on a local is not known any more: it has just been bound."""

@@ -89,6 +89,24 @@ class TracedRun(Run):
             return self.base.frame(slot)
         return found
 
+    def overheard(self, function: Any, *arguments: Any) -> tuple[Any, list[Note]]:
+        """What a function gives, and what was noted meanwhile; that is noted nowhere yet."""
+        top = self.top
+        notes: list[Note] = []
+        before = top.into
+        top.into = notes
+        try:
+            return function(self, *arguments), notes
+        finally:
+            top.into = before
+
+    def told(self, overheard: tuple[Any, list[Note]]) -> Any:
+        """The value, with what was noted for it."""
+        value, notes = overheard
+        if notes:
+            self.top.into += notes
+        return value
+
     def tie(self, made: Tuple, notes: list[Note]) -> Tuple:
         """A tuple that was made of what is in these notes."""
         if notes is not DEAF:
