@@ -8,7 +8,7 @@ from typing import Any
 
 Site = tuple[str, str | None, int]  # a type of resources, the path of a code, the identity of the group looked for
 
-_MOST_CODES = 50_000  # whose bits are kept
+_MOST_CODES = 20_000  # whose bits a place keeps
 _MOST_GROUPS = 2_000  # that a place learns
 _learning = Lock()
 
