@@ -18,7 +18,7 @@ from cds_service.cql.explain.evidence import (
     resources_of,
     searches_of,
 )
-from cds_service.cql.explain.needs import Need, Needs, pruned
+from cds_service.cql.explain.needs import Met, Need, Needs, pruned
 from cds_service.cql.runtime.outputs import as_parameter, plain
 from cds_service.cql.runtime.run import UNSET, Failed, Run, Unset
 from cds_service.cql.runtime.tracing import TracedRun, frames_below
@@ -106,7 +106,7 @@ class Evaluation:
         self._offset: int | None = base._offset if base is not None else None
         self._traced: TracedRun | None = None
         self._noted: Noted | None = None
-        self._needs: Needs | None = None
+        self._needed: dict[int, Met] = {}
 
     def _known_from_the_start(
         self, parameters: Parameters | None
@@ -243,10 +243,9 @@ class Evaluation:
     def needs(self, library: str, name: str) -> tuple[Need, ...]:
         """The facts whose values are not known and still matter; none when the value is known."""
         entry = self._entry(library, name)
-        if self._needs is None:
-            self._needs = Needs(self._quiet_value, self._part, self.compiled.reach)
+        finder = Needs(self._quiet_value, self._part, self.compiled.reach, self._needed)
         with self._at_offset():
-            found = self._needs.of_definition(entry)
+            found = finder.of_definition(entry)
         facts = pruned(found, lambda values: self._supposing(entry, values))
         return tuple(
             Need(fact.library.removeprefix(EXPRESSIONS), fact.name, fact.tags, str(fact.type)) for fact in facts

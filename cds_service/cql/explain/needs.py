@@ -59,11 +59,13 @@ Bindings = tuple[tuple[Local, Typed], ...]
 class Needs:
     """Looks for needs in one evaluation: below definitions, down to the facts and not below them."""
 
-    def __init__(self, value_of: Callable[[DefinitionEntry], Any], ask: Ask, reach: Reach) -> None:
+    def __init__(
+        self, value_of: Callable[[DefinitionEntry], Any], ask: Ask, reach: Reach, known: dict[int, Met] | None = None
+    ) -> None:
         self._reach = reach
         self._value_of = value_of
         self._ask = ask
-        self._done: dict[int, Met] = {}
+        self._done = known if known is not None else {}  # by the place of a definition
 
     def of_definition(self, entry: DefinitionEntry) -> Met:
         """The unknown facts behind a definition, with how often each is met."""
