@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
-from cds_service.cql.blanks import Blanks, Bound
+from cds_service.cql.blanks import Bound
 from cds_service.cql.compile import CompiledLibraries, Handle, Table
 from cds_service.cql.compiler.program import EXPRESSIONS
 from cds_service.cql.entries import DefinitionEntry
@@ -222,13 +222,9 @@ class Evaluation:
             blanks, run, base = self.compiled.blanks, self.run, self._base
             assert blanks is not None
             assert isinstance(run, TracedRun)
-            self._noted = Noted(run, blanks.looked_at, self._held(blanks), base._notes() if base is not None else None)
+            above = base._notes() if base is not None else None
+            self._noted = Noted(run, blanks.looked_at, blanks.held(self._overrides), above)
         return self._noted
-
-    def _held(self, blanks: Blanks) -> dict[str, Any]:
-        """The resources that parameters hold, by the name of the parameter."""
-        above = self._base._held(blanks) if self._base is not None else {}
-        return above | blanks.held(self._overrides)
 
     def traced_run(self) -> TracedRun:
         """The run that notes what values rest on, made when it is first asked for."""

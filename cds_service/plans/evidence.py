@@ -89,7 +89,9 @@ def fact_evidence(
         found = logic.run.grounds(*fact.key)
     except CdsError:
         return None
-    value, unit = json_value(found.value)
+    value, unit = found.value, None
+    if value is not True and value is not False:
+        value, unit = json_value(value)
     references: dict[str, None] = {}
     is_reason, dated = False, None
     for resource in found.resources:
@@ -97,7 +99,7 @@ def fact_evidence(
         if reference == silent:
             continue
         if reference == order:
-            is_reason = is_reason or _element(resource.element) in _REASONS
+            is_reason = is_reason or (resource.element or "").partition(".")[0] in _REASONS
             continue
         references[reference] = None
         if resource.day is not None and (dated is None or resource.day > dated):
@@ -116,14 +118,8 @@ def fact_evidence(
     )
 
 
-def _element(path: str | None) -> str | None:
-    return path.partition(".")[0] if path else None
-
-
 def json_value(value: Any) -> tuple[Any, str | None]:
     """A CQL value as a JSON value, with the unit of a quantity."""
-    if value is True or value is False:
-        return value, None
     match value:
         case None | bool() | int() | Decimal() | str():
             return value, None

@@ -22,7 +22,7 @@ def effective_of(resource: Any) -> Any:
     for attribute in _attributes(kind):
         value = getattr(resource, attribute)
         if value is not None:
-            found = _read(value)
+            found = date_texts.parse_datetime(value) if value.__class__ is str else _read(value)
             if found is not None:
                 return found
     return None

@@ -62,7 +62,7 @@ def resources_of(run: TracedRun, frames: Iterable[Frame], value: Any) -> tuple[R
 
 def _said(reference: str, element: str | None, resource: Any) -> ResourceEvidence:
     effective = effective_of(resource)
-    return ResourceEvidence(reference, element, effective, None if effective is None else day_text(effective))
+    return ResourceEvidence(reference, element, effective, day_text(effective) if effective is not None else None)
 
 
 class Grounds(msgspec.Struct, frozen=True):
@@ -88,7 +88,8 @@ class Noted:
         held: Mapping[str, Any],
         base: Noted | None = None,
     ) -> None:
-        self._run, self._looked_at, self._held, self._base = run, looked_at, held, base
+        self._run, self._looked_at, self._base = run, looked_at, base
+        self._held: Mapping[str, Any] = held if base is None else {**base._held, **held}
         self._changed = run.changed or b""
         # The frames of this run and of the two that it rests on, as usual: for a patient, an order, and a target.
         chain = [run.frames, *(base._framed if base is not None else ())]
@@ -110,12 +111,12 @@ class Noted:
             return Grounds(value, ())
         named = {key[0] for key in noted if key[1] is not None}
         found: dict[tuple[str, str | None], ResourceEvidence] = {}
+        reference_to = self._run.facts.reference_to
         for key, pair in noted.items():
             if key[1] is not None or key[0] not in named:
                 said = self._said.get(key)
                 if said is None:
-                    reference = self._run.facts.reference_to(pair[0])
-                    said = self._said[key] = _said(reference, key[1], pair[0])
+                    said = self._said[key] = _said(reference_to(pair[0]), key[1], pair[0])
                 found.setdefault((said.reference, said.element), said)
         return Grounds(value, tuple(found.values()))
 
