@@ -214,7 +214,9 @@ class Evaluation:
         if noted is None:
             found = self.evidence(library, name)
             return Grounds(found.value, found.resources)
-        return noted.grounds(handle.slot, self.value(library, name))
+        value = self.raw(library, name)
+        resources = noted.resources(handle.slot, value)
+        return Grounds(plain(value, handle.entry.type) if handle.shaped else value, resources)
 
     def _notes(self) -> Noted | None:
         """What the usual run has noted; None where it started without knowing what has no data."""

@@ -50,6 +50,18 @@ define "Over the limit": Count([Observation: "Pain codes"]) > "Limit"
 define "Nothing but the limit": 5 > "Limit"
 define "Born": Patient.birthDate
 define "Reason text": First("Order".reasonCode).text
+
+define function "Names of"(observation FHIR.Observation) returns List<String>: "Named by"({ observation.code })
+define function "Any pain"(observations List<FHIR.Observation>) returns Boolean:
+  if exists (observations O where 'pain' in "Names of"(O)) then true else null
+define "Rows": [Observation] O where exists "Names of"(O) return all Tuple { from: O, names: "Names of"(O) }
+define "Names": flatten ("Rows" R where Count(R.names) > 0 return all R.names)
+define "Pain rows": "Rows" R where First(R.names) = 'pain' return all Tuple { row: R, status: R.from.status }
+define "Pains first": ("Pain rows") T sort by status
+define "First name": First(First("Pains first").row.names)
+define "Some pain": "Any pain"([Observation: "Pain codes"])
+define "Both": "Some pain" and "Fell" and Count("Rows") > 1
+define "Either": "Over the limit" or "Both" or "Fell"
 """
 
 
@@ -69,10 +81,11 @@ class _Terminology:
 
 @cache
 def both() -> tuple[CompiledLibraries, CompiledLibraries]:
-    """The same logic, once with what is known from the start and once without."""
+    """The same logic, once with what is known from the start and notes from the start, and once without."""
     sources = [Source("test.cql", LOGIC)]
     quick, plain = (compile_libraries(sources, r4(), _Terminology()) for _ in range(2))
     quick.prepare_blanks()
+    quick.prepare_evidence([("Test", definition.name) for definition in quick.definitions("Test")])
     return quick, plain
 
 

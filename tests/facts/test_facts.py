@@ -17,7 +17,7 @@ from cds_service.facts.facts import Facts, facts_from_bundle
 from cds_service.facts.groups import CodeGroups
 from cds_service.facts.indexes import UnreadElement
 from cds_service.facts.origins import Batch, Origin
-from cds_service.facts.sites import Sites
+from cds_service.facts.sites import Site, Sites
 from cds_service.fhir.structs.decoding import Decoder
 from cds_service.fhir.structs.flavours import full, lean
 
@@ -90,7 +90,7 @@ def test_what_is_looked_for_at_once_is_what_a_search_finds() -> None:
     ]
     groups = (Codes("1"), Codes("2"), Codes("1", "3"), Codes("9"), Codes("2", system="x"))
     paths = (("Observation", "code"), ("MedicationRequest", "medication"), ("Encounter", "reasonCode"))
-    looked_for = {(name, path, id(group)): group for name, path in paths for group in groups}
+    looked_for: dict[Site, Any] = {(name, path, id(group)): group for name, path in paths for group in groups}
     sites = Sites({**looked_for, ("Encounter", None, 0): None, ("Condition", None, 0): None})
     for _ in range(2):  # with codes that were not seen before, and with codes that were
         plain, found = facts(resources), facts(resources)
@@ -98,9 +98,8 @@ def test_what_is_looked_for_at_once_is_what_a_search_finds() -> None:
         assert found.found_at(sites) == sum(1 << bit for bit, members in enumerate(expected) if members)
         for (name, path, key), members in zip(sites.order, expected, strict=True):
             assert ids(found.retrieve(name, path, looked_for.get((name, path, key)))) == ids(members)
-        assert ids(found.retrieve("Observation", "code", Codes("3"))) == [
-            "b"
-        ]  # nobody said that it would be looked for
+        # Nobody said that this would be looked for.
+        assert ids(found.retrieve("Observation", "code", Codes("3"))) == ["b"]
 
 
 def test_a_record_is_freed_when_it_is_let_go() -> None:

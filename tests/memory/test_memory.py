@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
@@ -167,6 +168,9 @@ class Stuck:
     def __init__(self) -> None:
         self.free = threading.Event()
         self.batches = 0
+
+    def folder(self, name: str) -> Path | None:
+        return None
 
     def run(self, work: Callable[[Session], Result]) -> Result:
         if not self.free.is_set():

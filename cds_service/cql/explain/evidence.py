@@ -97,8 +97,8 @@ class Noted:
         self._below: dict[int, Noticed] = {}
         self._said: dict[Key, ResourceEvidence] = base._said if base is not None else {}
 
-    def grounds(self, slot: int, value: Any) -> Grounds:
-        """The value of a definition with what it rests on."""
+    def resources(self, slot: int, value: Any) -> tuple[ResourceEvidence, ...]:
+        """What a definition with this value rests on."""
         noted = self.below(slot)
         if value is not None and value.__class__ is not bool:
             run, items = self._run, value if isinstance(value, list) else (value,)
@@ -108,7 +108,7 @@ class Noted:
                 for resources in inner:
                     noted.update(resources)
         if not noted:
-            return Grounds(value, ())
+            return ()
         named = {key[0] for key in noted if key[1] is not None}
         found: dict[tuple[str, str | None], ResourceEvidence] = {}
         reference_to = self._run.facts.reference_to
@@ -118,7 +118,7 @@ class Noted:
                 if said is None:
                     said = self._said[key] = _said(reference_to(pair[0]), key[1], pair[0])
                 found.setdefault((said.reference, said.element), said)
-        return Grounds(value, tuple(found.values()))
+        return tuple(found.values())
 
     def below(self, slot: int) -> Noticed:
         """What was noted for a definition and for all that were asked for it, in the order of asking."""
