@@ -194,9 +194,11 @@ def compare(left: Moment | None, right: Moment | None, precision: Precision | No
         return (first > second) - (first < second)
     common = left_precision if left_precision < right_precision else right_precision
     level = common if precision is None or common < precision else precision
-    if level == _DAY:
-        first, second = first // DAY_LENGTH, second // DAY_LENGTH
-    elif level != _MILLISECOND:
+    if level >= _DAY and level != _WEEK:
+        if level != _MILLISECOND:
+            length = MILLISECONDS_PER[level]
+            first, second = first // length, second // length
+    else:
         first, second = floor_index(first, level), floor_index(second, level)
     if first != second:
         return 1 if first > second else -1
