@@ -186,7 +186,11 @@ def forms_of(settings: Settings) -> Forms | None:
     secret = settings.form_secret.encode() if settings.form_secret else _secret_of_this_start()
     database = open_database(settings.database_url, durable=False)  # connected at first use, in the worker
     links = FormLinks(secret, settings.own_url, settings.form_minutes * 60)
-    return Forms(links, FormStore(database, secret), settings.smart_client is not None)
+    return Forms(
+        links,
+        FormStore(database, secret, most_bytes=settings.form_megabytes * 1_000_000),
+        settings.smart_client is not None,
+    )
 
 
 @cache

@@ -215,6 +215,11 @@ class Settings:
         partial(_number, least=0, most=1440),
         "How long the form behind a question card can be opened; 0: cards link to the Questionnaire instead.",
     )
+    form_megabytes: int = _setting(
+        4096,
+        partial(_number, least=1, most=1_000_000),
+        "How much of the disk the calls behind forms may take beside an SQLite database; further ones are not kept.",
+    )
     form_secret: str | None = _setting(
         None,
         _text,

@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 
 _MINUTE: Final = 60
 _HEAD: Final = struct.Struct(">16sQQ")  # of a call in a file: id, expiry, length of what is sealed
+MOST_BYTES: Final = 4_096_000_000
 _ROOM: Final = 512 * 1024 * 1024  # bytes of the disk that are left for everything else
 
 
@@ -43,17 +44,24 @@ class CallPlace(Protocol):
         """Write what waits, and end."""
 
 
-def place_beside(database: Database, seal: Seal, clock: Callable[[], float] = time.time) -> CallPlace:
-    """The place for the calls of a site that has this database."""
+def place_beside(
+    database: Database, seal: Seal, clock: Callable[[], float] = time.time, most_bytes: int = MOST_BYTES
+) -> CallPlace:
+    """The place for the calls of a site that has this database; files take up to so many bytes."""
     folder = database.folder("forms")
-    return CallTable(database, seal, clock) if folder is None else CallFiles(folder, seal, clock)
+    return CallTable(database, seal, clock) if folder is None else CallFiles(folder, seal, clock, most_bytes)
+
+
+class _NoRoom(OSError):
+    """There is no room for a call; what was written before is whole."""
 
 
 class CallFiles:
     """One file for each process and each minute in which calls expire; afterwards it is removed as a whole."""
 
-    def __init__(self, folder: Path, seal: Seal, clock: Callable[[], float]) -> None:
-        self._folder, self._seal, self._clock = folder, seal, clock
+    def __init__(self, folder: Path, seal: Seal, clock: Callable[[], float], most_bytes: int = MOST_BYTES) -> None:
+        self._folder, self._seal, self._clock, self._most = folder, seal, clock, most_bytes
+        self._taken = 0  # bytes, as far as this process knows: the files as they were, and what it added
         self._file: int | None = None
         self._minute = 0
         self._lock = threading.Lock()
@@ -67,7 +75,8 @@ class CallFiles:
             try:
                 self._append(expires // _MINUTE, (head, nonce, sealed))
             except OSError as error:
-                self._close()  # what is written next must not follow half a call
+                if not isinstance(error, _NoRoom):
+                    self._close()  # what is written next must not follow half a call
                 _log.warning("a call was not kept for its form: %s", error.strerror, extra={"id": call_id})
 
     def read(self, call_id: str, expires: int) -> bytes | None:
@@ -93,8 +102,12 @@ class CallFiles:
         if self._file is None or minute != self._minute:
             self._close()
             self._file, self._minute = self._new_file(minute), minute
-        if os.writev(self._file, pieces) < sum(map(len, pieces)):
+        length = sum(map(len, pieces))
+        if self._taken + length > self._most:
+            raise _NoRoom(0, "those that are kept take as much of the disk as they may")
+        if os.writev(self._file, pieces) < length:
             raise OSError(0, "the disk is full")
+        self._taken += length
 
     def _close(self) -> None:
         if self._file is not None:
@@ -105,7 +118,8 @@ class CallFiles:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._purge()
         if shutil.disk_usage(self._folder).free < _ROOM:
-            raise OSError(0, "the disk is nearly full")
+            raise _NoRoom(0, "the disk is nearly full")
+        self._taken = sum(_size(file) for file in self._folder.iterdir())
         name = f"{minute}-{secrets.token_hex(8)}"
         return os.open(self._folder / name, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
 
@@ -115,6 +129,12 @@ class CallFiles:
             minute = file.name.partition("-")[0]
             if minute.isdecimal() and int(minute) < ended:
                 file.unlink(missing_ok=True)
+
+
+def _size(file: Path) -> int:
+    with suppress(FileNotFoundError):  # another process has just removed it
+        return file.stat().st_size
+    return 0
 
 
 def _bytes_of(call_id: str) -> bytes:

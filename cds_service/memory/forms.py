@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from cds_service.memory.database import Database, Session
-from cds_service.memory.form_places import place_beside
+from cds_service.memory.form_places import MOST_BYTES, place_beside
 from cds_service.memory.sealing import Seal
 
 _LOOK_SECONDS = 0.2  # how often is looked whether anybody has answered anything
@@ -48,10 +48,17 @@ class Whom:
 class FormStore:
     """Calls behind forms and answers to them."""
 
-    def __init__(self, database: Database, key: bytes, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        database: Database,
+        key: bytes,
+        clock: Callable[[], float] = time.time,
+        *,
+        most_bytes: int = MOST_BYTES,
+    ) -> None:
         self._database, self._key, self._clock = database, key, clock
         self._seal = Seal(key)
-        self._place = place_beside(database, self._seal, clock)
+        self._place = place_beside(database, self._seal, clock, most_bytes)
         self._looked, self._answered_until = float("-inf"), 0
 
     # --- calls

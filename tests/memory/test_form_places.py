@@ -118,6 +118,25 @@ def test_where_nothing_can_be_written_the_calls_are_named(tmp_path: Path, caplog
     assert "not kept" in caplog.text
 
 
+def test_calls_take_no_more_of_the_disk_than_they_may(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    first, second, third, fourth = ids(4)
+    now = [1000.0]
+    places = [CallFiles(tmp_path, SEAL, lambda: now[0], 2500) for _ in range(2)]
+    for place, ident in zip((*places, places[0]), (first, second, third), strict=True):
+        place.keep(ident, 1000 + 60, b"a" * 1000)  # the second process has seen the file of the first
+    kept = [places[0].read(ident, 1060) is not None for ident in (first, second, third)]
+    assert kept == [True, True, True]  # the first has not seen that of the second
+    places[1].keep(fourth, 1060, b"a" * 1000)
+    assert places[1].read(fourth, 1060) is None
+    assert "as much of the disk as they may" in caplog.text
+    assert len(list(tmp_path.iterdir())) == 2
+    now[0] = 1140.0  # all of these have expired
+    places[1].keep(fourth, 1500, b"a" * 1000)
+    assert places[1].read(fourth, 1500) is not None
+    for place in places:
+        place.flush()
+
+
 def test_a_store_goes_on_after_it_was_flushed(another: Another) -> None:
     first, last = ids(2)
     store = FormStore(another(), b"k" * 32, clock=lambda: 1000.0)
