@@ -26,9 +26,11 @@ from cds_service.memory.sealing import Seal
 _log = logging.getLogger(__name__)
 
 _MINUTE: Final = 60
+_TIDY_SECONDS = 60.0
 _HEAD: Final = struct.Struct(">16sQQ")  # of a call in a file: id, expiry, length of what is sealed
 MOST_BYTES: Final = 4_096_000_000
 _ROOM: Final = 512 * 1024 * 1024  # bytes of the disk that are left for everything else
+_STEP: Final = 16 * 1024 * 1024  # bytes that one process writes before it looks what the others have written
 
 
 class CallPlace(Protocol):
@@ -61,7 +63,10 @@ class CallFiles:
 
     def __init__(self, folder: Path, seal: Seal, clock: Callable[[], float], most_bytes: int = MOST_BYTES) -> None:
         self._folder, self._seal, self._clock, self._most = folder, seal, clock, most_bytes
-        self._taken = 0  # bytes, as far as this process knows: the files as they were, and what it added
+        # Bytes: what all files take, what is free on the disk, and what this process wrote since it looked.
+        self._taken, self._free, self._since = 0, 0, 0
+        self._tidying: threading.Thread | None = None
+        self._ended = threading.Event()
         self._file: int | None = None
         self._minute = 0
         self._lock = threading.Lock()
@@ -93,6 +98,7 @@ class CallFiles:
 
     def flush(self) -> None:
         """Let go of the file; all of it is written."""
+        self._ended.set()
         with self._lock:
             self._close()
             if self._folder.is_dir():
@@ -103,11 +109,15 @@ class CallFiles:
             self._close()
             self._file, self._minute = self._new_file(minute), minute
         length = sum(map(len, pieces))
+        if self._since + length > min(_STEP, self._most // 8):
+            self._measure()
         if self._taken + length > self._most:
             raise _NoRoom(0, "those that are kept take as much of the disk as they may")
+        if self._free - length < _ROOM:
+            raise _NoRoom(0, "the disk is nearly full")
         if os.writev(self._file, pieces) < length:
             raise OSError(0, "the disk is full")
-        self._taken += length
+        self._taken, self._free, self._since = self._taken + length, self._free - length, self._since + length
 
     def _close(self) -> None:
         if self._file is not None:
@@ -117,11 +127,30 @@ class CallFiles:
     def _new_file(self, minute: int) -> int:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._purge()
-        if shutil.disk_usage(self._folder).free < _ROOM:
-            raise _NoRoom(0, "the disk is nearly full")
-        self._taken = sum(_size(file) for file in self._folder.iterdir())
+        self._measure()
+        if self._tidying is None or not self._tidying.is_alive():
+            self._ended.clear()
+            self._tidying = threading.Thread(target=self._tidy, name="forms", daemon=True)
+            self._tidying.start()
         name = f"{minute}-{secrets.token_hex(8)}"
         return os.open(self._folder / name, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
+
+    def _measure(self) -> None:
+        self._taken = sum(_size(file) for file in self._folder.iterdir())
+        self._free, self._since = shutil.disk_usage(self._folder).free, 0
+
+    def _tidy(self) -> None:
+        """Once a minute remove what has expired, also when no further call comes; until nothing is left."""
+        while not self._ended.wait(_TIDY_SECONDS):
+            with self._lock:
+                if self._minute < self._clock() // _MINUTE:
+                    self._close()
+                try:
+                    self._purge()
+                    if self._file is None and not any(self._folder.iterdir()):
+                        return
+                except OSError as error:
+                    _log.warning("files of calls behind forms were not looked through: %s", error.strerror)
 
     def _purge(self) -> None:
         ended = self._clock() // _MINUTE
@@ -144,8 +173,11 @@ def _bytes_of(call_id: str) -> bytes:
 def _found(file: Path, head: bytes) -> bytes | None:
     """The sealed call that begins with this head; half a call at the end is one that is being written."""
     with file.open("rb") as stream:
+        end = os.fstat(stream.fileno()).st_size
         while len(start := stream.read(_HEAD.size)) == _HEAD.size:
             length = _HEAD.unpack(start)[2]
+            if stream.tell() + length > end:
+                return None
             if start.startswith(head):
                 sealed = stream.read(length)
                 return sealed if len(sealed) == length else None

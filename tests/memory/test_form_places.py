@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from cds_service.memory import form_places
 from cds_service.memory.database import Database, SqliteDatabase
 from cds_service.memory.form_places import CallFiles, place_beside
 from cds_service.memory.forms import FormStore, KeptCall
@@ -118,23 +120,53 @@ def test_where_nothing_can_be_written_the_calls_are_named(tmp_path: Path, caplog
     assert "not kept" in caplog.text
 
 
-def test_calls_take_no_more_of_the_disk_than_they_may(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    first, second, third, fourth = ids(4)
+def test_all_processes_together_take_no_more_of_the_disk_than_they_may(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     now = [1000.0]
-    places = [CallFiles(tmp_path, SEAL, lambda: now[0], 2500) for _ in range(2)]
-    for place, ident in zip((*places, places[0]), (first, second, third), strict=True):
-        place.keep(ident, 1000 + 60, b"a" * 1000)  # the second process has seen the file of the first
-    kept = [places[0].read(ident, 1060) is not None for ident in (first, second, third)]
-    assert kept == [True, True, True]  # the first has not seen that of the second
-    places[1].keep(fourth, 1060, b"a" * 1000)
-    assert places[1].read(fourth, 1060) is None
+    places = [CallFiles(tmp_path, SEAL, lambda: now[0], 100_000) for _ in range(4)]
+    several = ids(200)
+    for number, ident in enumerate(several):
+        places[number % 4].keep(ident, 1060, b"a" * 1000)
+    taken = sum(file.stat().st_size for file in tmp_path.iterdir())
+    assert 80_000 < taken <= 150_000  # each looks again after an eighth of what they may take
+    assert places[0].read(several[0], 1060) is not None
+    assert places[3].read(several[-1], 1060) is None
     assert "as much of the disk as they may" in caplog.text
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(list(tmp_path.iterdir())) == 4
     now[0] = 1140.0  # all of these have expired
-    places[1].keep(fourth, 1500, b"a" * 1000)
-    assert places[1].read(fourth, 1500) is not None
+    places[1].keep(several[-1], 1500, b"a" * 1000)
+    assert places[1].read(several[-1], 1500) is not None
     for place in places:
         place.flush()
+
+
+def test_what_has_expired_goes_without_a_further_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(form_places, "_TIDY_SECONDS", 0.01)
+    now = [1000.0]
+    place = CallFiles(tmp_path, SEAL, lambda: now[0])
+    place.keep(ids(1)[0], 1030, b"told")
+    now[0] = 1080.0
+    for _ in range(500):
+        if not list(tmp_path.iterdir()):
+            break
+        time.sleep(0.01)
+    assert not list(tmp_path.iterdir())
+    place.keep(ids(1)[0], 1200, b"told")  # and the next call finds everything as it was
+    assert len(list(tmp_path.iterdir())) == 1
+    place.flush()
+
+
+def test_a_damaged_length_is_no_call(tmp_path: Path) -> None:
+    (ident,) = ids(1)
+    place = CallFiles(tmp_path, SEAL, lambda: 1000.0)
+    place.keep(ident, 1300, b"told")
+    (file,) = tmp_path.iterdir()
+    told = bytearray(file.read_bytes())
+    told[24:32] = b"\xff" * 8
+    file.write_bytes(bytes(told))
+    assert place.read(ident, 1300) is None
+    place.flush()
 
 
 def test_a_store_goes_on_after_it_was_flushed(another: Another) -> None:
