@@ -319,6 +319,7 @@ def compile_libraries(
         raise ErrorGroup(program.problems.sorted())
     compiled = CompiledLibraries(program, terminology)
     compiled.functions.prepare([entry for entry in program.definitions if entry.state == "done"])
+    program.searches.is_closed = True
     return compiled
 
 

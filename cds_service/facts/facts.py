@@ -140,6 +140,8 @@ class Facts:
         Ordered by id, those of the context last in the order they came in. Callers share the list: it is not to be
         changed.
         """
+        if membership is not None and code_path is not None and not getattr(membership, "lasts", True):
+            return self._index(type_name, code_path).matching(membership)
         key = (type_name, code_path, id(membership))
         found = self._retrieved.get(key)
         if found is None:
@@ -155,7 +157,6 @@ class Facts:
             if bit is not None:
                 chosen = [resource for bits, resource in hits.resources if bits & bit]
                 return chosen if len(chosen) < 2 else self._of_type(type_name).some(chosen)
-            hits.place.learn(membership)  # the next record is looked through for it too
         return self._index(type_name, code_path).members_of(membership, self._groups)
 
     def found_at(self, sites: Sites) -> int:

@@ -87,6 +87,12 @@ class Index:
             self._fill_groups(groups)
         return self._by_group.get(id(membership), _NOTHING)
 
+    def matching(self, membership: Membership) -> list[Struct]:
+        """The same for a group that will not be asked for again."""
+        pairs = self.by_code.items()
+        lists = [found for (system, code), found in pairs if code is not None and membership.contains(system, code)]
+        return _NOTHING if not lists else lists[0] if len(lists) == 1 else self._union(lists)
+
     def _fill_groups(self, groups: CodeGroups) -> None:
         """Put every resource under each of the groups that its codes are in."""
         self._version = groups.version

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from threading import Lock
 from typing import Any
 
 Site = tuple[str, str | None, int]  # a type of resources, the path of a code, the identity of the group looked for
 
 _MOST_CODES = 20_000  # whose bits a place keeps
-_MOST_GROUPS = 2_000  # that a place learns
-_learning = Lock()
 
 
 class Groups:
-    """Some groups of codes, each with a bit, and the bits of the codes that were looked at; a new one to add a group.
-
-    So whoever looks through a record has the same groups from beginning to end, whatever others learn meanwhile.
-    """
+    """Some groups of codes, each with a bit, and the bits of the codes that were looked at."""
 
     __slots__ = ("_groups", "_of_pair", "bit_of", "of_code")
 
@@ -83,14 +77,6 @@ class Place:
             self.bit = bit
         else:
             self.groups = self.groups.with_group(bit, membership)
-
-    def learn(self, membership: Any) -> None:
-        """Take a group into account from now on that a search asked for."""
-        with _learning:
-            groups = self.groups
-            if id(membership) not in groups.bit_of and len(groups.bit_of) < _MOST_GROUPS:
-                taken = self.mask | groups.all_bits
-                self.groups = groups.with_group(1 << taken.bit_length(), membership)
 
 
 class Sites:

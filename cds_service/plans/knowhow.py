@@ -25,7 +25,7 @@ class Knowhow:
     rules: RuleBook
     facts: FactCatalogue
     # Words that are the same for every patient, once they were asked for; with what they are about, to know it again.
-    cited: dict[str, str] = field(default_factory=dict)  # by rule: its sources
+    cited: dict[tuple[str, str], str] = field(default_factory=dict)  # by plan and rule: its sources
     stated: dict[tuple[str, bool, bool, str | None], tuple[Rule, str]] = field(default_factory=dict)
     told: dict[tuple[str, str | None], tuple[Alternative, Mapping[str, tuple[str, ...]]]] = field(default_factory=dict)
     named: dict[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)  # by procedure

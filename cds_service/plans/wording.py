@@ -123,11 +123,12 @@ def _stated(finding: Finding, knowhow: Knowhow, levels: Sequence[str], language:
         parts.append(str(knowhow.policy.words.get("by-extension") or "Applied by extension."))
     if levels:
         parts.append(f"({', '.join(levels)})")
-    cited = knowhow.cited.get(rule.id)
+    key = (rule.plan.canonical, rule.id)
+    cited = knowhow.cited.get(key)
     if cited is None:
         said = [cite(citation, knowhow) for citation in rule.sources]
         said += [_named_source(text, knowhow) for text in rule.source_severity]
-        cited = knowhow.cited[rule.id] = "; ".join(said)
+        cited = knowhow.cited[key] = "; ".join(said)
     if cited:
         parts.append(f"({cited})")
     return " ".join(parts)

@@ -237,7 +237,7 @@ def _search(node: RetrieveValue, writer: Writer) -> str:
         arguments += f", {node.code_path!r}, {writer.module.constant(group)}"
         number = searches.number(node.resource, node.code_path, searches.name(group))
     elif node.codes is not None:
-        made = writer.module.named("codes_as_members", vocabularies.codes_as_members)
+        made = writer.module.named("codes_made_now", vocabularies.codes_made_now)
         arguments += f", {node.code_path!r}, {made}({emit(node.codes, writer).text})"
         number = None
     else:

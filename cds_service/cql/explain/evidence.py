@@ -95,7 +95,8 @@ class Noted:
         chain = [run.frames, *(base._framed if base is not None else ())]
         self._framed: tuple[dict[int, Frame], ...] = tuple(chain)
         self._below: dict[int, Noticed] = {}
-        self._said: dict[Key, ResourceEvidence] = base._said if base is not None else {}
+        # With the resources, so that their identities stay their own.
+        self._said: dict[Key, tuple[Any, ResourceEvidence]] = base._said if base is not None else {}
 
     def resources(self, slot: int, value: Any) -> tuple[ResourceEvidence, ...]:
         """What a definition with this value rests on."""
@@ -114,9 +115,10 @@ class Noted:
         reference_to = self._run.facts.reference_to
         for key, pair in noted.items():
             if key[1] is not None or key[0] not in named:
-                said = self._said.get(key)
-                if said is None:
-                    said = self._said[key] = _said(reference_to(pair[0]), key[1], pair[0])
+                known = self._said.get(key)
+                if known is None:
+                    known = self._said[key] = (pair[0], _said(reference_to(pair[0]), key[1], pair[0]))
+                said = known[1]
                 found.setdefault((said.reference, said.element), said)
         return tuple(found.values())
 

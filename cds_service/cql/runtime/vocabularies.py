@@ -21,6 +21,7 @@ class CodeList:
     """The members of a list of codes; a code without system fits in every system."""
 
     __slots__ = ("_codes", "_pairs", "_systemless")
+    lasts = True  # whether it is asked for again and again
 
     def __init__(self, pairs: Iterable[tuple[str | None, str]]) -> None:
         self._codes = frozenset(pairs)
@@ -34,6 +35,13 @@ class CodeList:
     def codes(self) -> frozenset[tuple[str | None, str]]:
         """The codes as pairs of system and code."""
         return self._codes
+
+
+class PassingCodes(CodeList):
+    """A list of codes that was made for one patient: searches for it are not prepared for."""
+
+    __slots__ = ()
+    lasts = False
 
 
 class Remembered:
@@ -83,9 +91,16 @@ class NoTerminology(EvaluationError):
 
 def codes_as_members(codes: list[Code | None] | None) -> CodeList:
     """A list of codes as something to search for; equal lists are one, so that a record is searched for it once."""
-    return _code_list(
-        frozenset((code.system, str(code.code)) for code in codes or () if code is not None and code.code is not None)
-    )
+    return _code_list(_pairs_of(codes))
+
+
+def codes_made_now(codes: list[Code | None] | None) -> PassingCodes:
+    """A list of codes that evaluation came to, as something to search for."""
+    return PassingCodes(_pairs_of(codes))
+
+
+def _pairs_of(codes: list[Code | None] | None) -> frozenset[tuple[str | None, str]]:
+    return frozenset((c.system, str(c.code)) for c in codes or () if c is not None and c.code is not None)
 
 
 _code_list = lru_cache(maxsize=4096)(CodeList)
