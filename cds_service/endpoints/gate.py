@@ -51,11 +51,6 @@ class Gate:
         self._in_flight = 0
         self._lock = threading.Lock()
 
-    @property
-    def in_flight(self) -> int:
-        """Calls being answered by this process."""
-        return self._in_flight
-
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         started = time.perf_counter()
         path: str = environ["PATH_INFO"]

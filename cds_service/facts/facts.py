@@ -346,10 +346,3 @@ def facts_from_bundle(
     decoded = (decoder or Decoder(full())).collect(body, limits=limits)
     batch = Batch(decoded.resources, Origin("data"), decoded.entries, decoded.groups)
     return Facts([batch], as_of=as_of, patient_id=patient_id, set_aside=decoded.set_aside, groups=groups)
-
-
-def facts_from_resources(
-    resources: Sequence[Struct], *, as_of: DateTime | datetime, patient_id: str | None = None
-) -> Facts:
-    """The facts in resources that are decoded already; what is not among them does not exist."""
-    return Facts([Batch(resources, Origin("data"))], as_of=as_of, patient_id=patient_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,8 +107,3 @@ def _spaced(name: str) -> str:
     """`FractureFacts` as `Fracture facts`."""
     parts = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name).split()
     return " ".join(parts).capitalize()
-
-
-def changed_facts(rows: Iterable[FactRow], facts: dict[str, Any]) -> tuple[str, ...]:
-    """The names of the facts that were set by hand."""
-    return tuple(row.name for row in rows if row.id in facts)

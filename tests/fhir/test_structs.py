@@ -160,7 +160,7 @@ def test_a_bundle_gives_the_good_ones_and_names_the_bad(decoder: Decoder) -> Non
     assert [bad.id for bad in decoded.set_aside] == ["bad"]
     assert decoded.next_link == "b"
     assert decoded.bundle_type == "searchset"
-    assert [url for url, _ in decoded.full_urls] == ["urn:uuid:1"]
+    assert [entry.fullUrl for entry in decoded.entries if entry.fullUrl] == ["urn:uuid:1"]
 
 
 @pytest.mark.parametrize("bad", [False, True])

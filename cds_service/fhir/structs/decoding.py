@@ -67,15 +67,6 @@ class Decoded(msgspec.Struct, frozen=True, gc=False):
     groups: Sequence[Sequence[Struct]] = ()
     """The same resources, those of one type together."""
 
-    @property
-    def full_urls(self) -> list[tuple[str, Struct]]:
-        """The full URLs of entries, with what stands there."""
-        return [
-            (entry.fullUrl, entry.resource)
-            for entry in self.entries
-            if entry.fullUrl is not None and entry.resource is not None
-        ]
-
 
 class _Peek(msgspec.Struct):
     resourceType: Any = None
