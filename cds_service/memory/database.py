@@ -106,6 +106,9 @@ class SqliteDatabase:
         with self._lock:
             self._disconnect()
 
+    def __del__(self) -> None:
+        self._disconnect()  # whoever drops a database without a word (Python 3.13 remarks connections left open)
+
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
