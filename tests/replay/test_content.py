@@ -241,7 +241,7 @@ def test_dask_workers_give_the_same_results_though_one_is_killed(
     list(run_parts(local, runner.run, 1))
     spread = open_parts(tmp_path / "spread", slices, "x")
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=50
+        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50
     ) as cluster:
         running = dask_engine.run_parts(
             spread, [content], runner.knowledge.base, RunOptions(started=STARTED), cluster.scheduler_address, 2
