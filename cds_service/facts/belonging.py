@@ -36,7 +36,7 @@ def of_patient(members: Sequence[Struct], patient_id: str, full_urls: FullUrls) 
 @functools.cache
 def _way(made: type[Struct]) -> tuple[str, Callable[[Struct], Any] | None] | None:
     """The path to the patient of a type and what reads the text there; no reader for the Patient, no way for some."""
-    fhir_type: str = made.fhir_type  # type: ignore[attr-defined]
+    fhir_type: str = made.fhir_type  # type: ignore[attr-defined]  # classes of resources are made from the model
     path = r4().type(fhir_type).patient_path
     if path is None:
         return None

@@ -83,7 +83,7 @@ def derive_codings(resources: Sequence[Struct], derive: DeriveCodings) -> list[S
 @cache
 def _places(made: type[Struct]) -> tuple[tuple[Callable[[Any], Any], bool, str], ...]:
     """What reads the concepts of a resource whose texts stand for codes, and like which type's they are read."""
-    fhir_type: str = made.fhir_type  # type: ignore[attr-defined]
+    fhir_type: str = made.fhir_type  # type: ignore[attr-defined]  # classes of resources are made from the model
     info = r4().type(fhir_type)
     path, reason = info.primary_code_path, _LIKE_A_PROBLEM.get(fhir_type)
     found: list[tuple[Callable[[Any], Any], bool, str]] = []

@@ -114,7 +114,7 @@ class Facts:
         for batch in batches:
             place = context if batch.origin.source == "context" else stored
             for group in grouped(batch.resources) if batch.groups is None else batch.groups:
-                name: str = group[0].fhir_type  # type: ignore[attr-defined]
+                name: str = group[0].fhir_type  # type: ignore[attr-defined]  # classes of resources are made from the model
                 before = place.get(name)
                 place[name] = group if before is None else [*before, *group]
         if patient_id is None and len(stored.get("Patient", ())) == 1:
@@ -204,8 +204,8 @@ class Facts:
         members = Members(self._by_type.get(type_name, ()))
         context = self._context_types.get(type_name)
         if context:
-            drafts = {resource.id for resource in context} - {None}  # type: ignore[attr-defined]
-            stored = [resource for resource in members.resources if resource.id not in drafts]  # type: ignore[attr-defined]
+            drafts = {resource.id for resource in context} - {None}  # type: ignore[attr-defined]  # classes of resources are made from the model
+            stored = [resource for resource in members.resources if resource.id not in drafts]  # type: ignore[attr-defined]  # classes of resources are made from the model
             members = Members((), [*in_order(stored), *context])
         self._read_words(type_name, members.resources)
         if self._texts is not None and type_name in ("DiagnosticReport", "Observation") and self._has_reports():

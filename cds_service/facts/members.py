@@ -36,5 +36,5 @@ def in_order(members: Sequence[Struct]) -> list[Struct]:
     try:
         return sorted(members, key=_by_id)
     except TypeError:
-        named = sorted((member for member in members if member.id is not None), key=_by_id)  # type: ignore[attr-defined]
-        return named + sorted((member for member in members if member.id is None), key=to_json)  # type: ignore[attr-defined]
+        named = sorted((member for member in members if member.id is not None), key=_by_id)  # type: ignore[attr-defined]  # classes of resources are made from the model
+        return named + sorted((member for member in members if member.id is None), key=to_json)  # type: ignore[attr-defined]  # classes of resources are made from the model

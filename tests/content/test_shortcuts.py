@@ -55,7 +55,7 @@ def logics(knowledge: Knowledge, case: Case) -> Iterator[Logic]:
     facts = gather(request, service.needs, Sources(), knowledge.reading)
     logic = logic_for(knowledge, facts, call_parameters(request, facts))
     yield logic
-    for draft in facts.context.get("draftOrders", ()):  # type: ignore[attr-defined]
+    for draft in facts.context.get("draftOrders", ()):  # type: ignore[attr-defined]  # the drafts of a context are a list
         ordered = logic.bound({ORDER: draft})
         yield ordered
         yield ordered.bound({"Target level": "L1"})

@@ -233,7 +233,7 @@ def _search(node: RetrieveValue, writer: Writer) -> str:
         arguments += f", {node.code_path!r}, {members}"
         number = searches.number(node.resource, node.code_path, members)
     elif isinstance(node.codes, Constant):
-        group = vocabularies.codes_as_members(node.codes.value)  # type: ignore[arg-type]
+        group = vocabularies.codes_as_members(node.codes.value)  # type: ignore[arg-type]  # a constant list of codes
         arguments += f", {node.code_path!r}, {writer.module.constant(group)}"
         number = searches.number(node.resource, node.code_path, searches.name(group))
     elif node.codes is not None:

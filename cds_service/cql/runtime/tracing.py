@@ -140,8 +140,10 @@ class TracedRun(Run):
             kind = value.__class__
             if kind is Tuple:
                 origin = self.origins.get(key[0])
-                known = origin is not None and origin.sorted_out == len(origin.notes)
-                found.update(origin.found if known else self._made_of(value))  # type: ignore[union-attr]
+                if origin is not None and origin.sorted_out == len(origin.notes):
+                    found.update(origin.found)
+                else:
+                    found.update(self._made_of(value))
             elif kind is list:
                 for item in value:
                     found.update(self.resources_in(item, element))
