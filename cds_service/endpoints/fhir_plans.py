@@ -142,6 +142,9 @@ def _plan(knowledge: Knowledge, identifier: str | None, parameters: Any) -> Plan
             if isinstance(part, Mapping) and part.get("name") in {"url", "canonical"}:
                 canonical = next((str(v) for k, v in part.items() if k.startswith("value")), "")
                 plan = knowledge.definitions.plan(canonical)
+                version = canonical.partition("|")[2]
+                if plan is not None and version and plan.version != version:
+                    raise NotLoaded(f"Of {plan.url} the version {version} is not loaded, but {plan.version} is.")
         if plan is None:
             raise OperationRefused("No plan was named, or none that is loaded.", remedy="Send url, or call it by id.")
     if plan is None:

@@ -124,6 +124,8 @@ def data_requirements(knowledge: Knowledge, plan: Plan) -> dict[str, Any]:
     for each in plans:
         for action in each.walk():
             expressions += [*action.conditions, *(dynamic.expression for dynamic in action.dynamic_values)]
+        for activity in knowledge.definitions.activities_of(each):
+            expressions += [dynamic.expression for dynamic in activity.dynamic_values]
     for service in knowledge.services.values():
         if service.plan is plan:
             expressions += service.expressions()

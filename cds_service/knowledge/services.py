@@ -78,6 +78,7 @@ class KnownService:
     plan: Plan
     gathered: tuple[Gathered, ...]
     deciding: Deciding | None
+    activities: tuple[Activity, ...] = ()  # the orders that its cards may carry
     needs: tuple[Need, ...] = ()
     offer: Service | None = None
 
@@ -102,6 +103,8 @@ class KnownService:
             for action in plan.walk():
                 yield from action.conditions
                 yield from (dynamic.expression for dynamic in action.dynamic_values)
+        for activity in self.activities:
+            yield from (dynamic.expression for dynamic in activity.dynamic_values)
         if self.deciding is not None:
             yield from policy_expressions(self.deciding.knowhow)
 
@@ -163,7 +166,18 @@ def _make_service(
     if decides:
         policy = _policy(plan, definitions, origin)
         deciding = make_deciding(policy, (plan, *(g.plan for g in gathered)), definitions, terminology, base)
-    return KnownService(identifier, hook, decides, plan, gathered, deciding)
+    activities = tuple(_orders_of((plan, *(g.plan for g in gathered)), deciding, definitions))
+    return KnownService(identifier, hook, decides, plan, gathered, deciding, activities)
+
+
+def _orders_of(plans: Sequence[Plan], deciding: Deciding | None, definitions: Definitions) -> Iterator[Activity]:
+    for plan in plans:
+        yield from definitions.activities_of(plan)
+    if deciding is not None:
+        yield from deciding.activities.values()
+        for rule in deciding.knowhow.rules.rules:
+            offered = (definitions.activity(each.definition, rule.plan.url) for each in rule.offers)
+            yield from (activity for activity in offered if activity is not None)
 
 
 def _gather(plan: Plan, definitions: Definitions) -> Iterator[Gathered]:

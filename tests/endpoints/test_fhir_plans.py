@@ -82,6 +82,32 @@ def test_a_plan_can_be_named_by_its_canonical(client: FlaskClient) -> None:
     assert [contained["resourceType"] for contained in made["contained"]] == ["RequestGroup", "ServiceRequest"]
 
 
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [
+        ([{"name": "url", "valueUri": f"{BASE}/PlanDefinition/plan|1"}], 200),
+        ([{"name": "url", "valueUri": f"{BASE}/PlanDefinition/plan|2"}], 404),  # another version is another plan
+        ([{"name": "url", "valueUri": f"{BASE}/PlanDefinition/other"}], 400),
+    ],
+)
+def test_no_other_version_is_applied_than_the_one_named(
+    client: FlaskClient, given: list[dict[str, Any]], status: int
+) -> None:
+    sent = {**INPUTS, "parameter": [*INPUTS["parameter"], *given]}
+    assert client.post("/fhir/PlanDefinition/$apply", json=sent).status_code == status
+
+
+@pytest.mark.parametrize(("value", "status"), [({"valueInteger": 7}, 200), ({"valueString": "seven"}, 400)])
+def test_a_parameter_of_another_type_is_refused_with_its_name(
+    client: FlaskClient, value: dict[str, Any], status: int
+) -> None:
+    given = {"resourceType": "Parameters", "parameter": [{"name": "Most", **value}]}
+    sent = {**INPUTS, "parameter": [*INPUTS["parameter"], {"name": "parameters", "resource": given}]}
+    answer = client.post("/fhir/PlanDefinition/plan/$apply", json=sent)
+    assert answer.status_code == status
+    assert status == 200 or '"Most"' in answer.get_json(force=True)["issue"][0]["diagnostics"]
+
+
 def test_the_requirements_name_what_the_logic_reads(client: FlaskClient) -> None:
     found = client.post("/fhir/PlanDefinition/plan/$data-requirements", json=INPUTS).get_json(force=True)
     assert [requirement["type"] for requirement in found["dataRequirement"]] == ["Patient"]

@@ -13,6 +13,7 @@ import pytest
 from cds_service.errors import ErrorGroup
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.loading import LoadOptions, knowledge_of, load_knowledge
+from cds_service.knowledge.operations import data_requirements
 from cds_service.knowledge.reading import content_of, read_content
 from cds_service.knowledge.tolerance import mended
 from tests.plans.applying import BASE, activity, cql, library, plan, when
@@ -125,6 +126,24 @@ def test_a_library_without_url_or_version_is_found_by_its_name() -> None:
     assert knowledge.compiled.libraries == ("Logic",)
 
 
+@pytest.mark.parametrize("name", ["org.example.Logic", '"org.example".Logic', '"Logic"', "Logic"])
+def test_a_namespace_is_no_part_of_the_name_of_a_library(name: str) -> None:
+    base = library("library org.example.Base define A: true", "Base")
+    text = f"library {name} include org.example.Base called B define Yes: B.A"
+    knowledge = knowledge_of([base, library(text), plan({"title": "T", "condition": [when("Yes")]})])
+    assert sorted(knowledge.compiled.libraries) == ["Base", "Logic"]
+
+
+def test_the_version_that_is_named_counts_else_the_newest() -> None:
+    versions = [plan({"title": v}, id=f"v{v.replace('.', '-')}", version=v) for v in ("1.10", "1.9", "1.2")]
+    definitions = knowledge_of([library(), *versions]).definitions
+    url = f"{BASE}/PlanDefinition/plan"
+    named = {suffix: definitions.plan(url + suffix) for suffix in ("", "|1.2", "|1.10", "|7")}
+    assert {suffix: found and found.version for suffix, found in named.items()} == {
+        "": "1.10", "|1.2": "1.2", "|1.10": "1.10", "|7": "1.10",
+    }  # fmt: skip
+
+
 def test_the_newer_of_two_versions_counts() -> None:
     older, newer = library("library L version '1.2'\ndefine A: 1"), library("library L version '1.10'\ndefine A: 2")
     assert content_of([newer, older]).libraries["L"].version == "1.10"
@@ -170,6 +189,17 @@ def test_prefetch_asks_for_what_the_logic_retrieves(text: str, templates: set[st
     service = knowledge_of([library(logic), plan(HOOKED)]).services["plan"]
     token = "{{context.patientId}}"
     assert {need.template for need in service.needs} == {f"Patient/{token}", *(f"{each}{token}" for each in templates)}
+
+
+def test_prefetch_asks_for_what_the_orders_of_a_plan_are_filled_from() -> None:
+    logic = "library Logic\nusing FHIR version '4.0.1'\ncontext Patient\ndefine \"Is woman\": true\n"
+    logic += "define Dose: First([Observation] O return O.status.value)"
+    dosed = activity("MedicationRequest", dynamicValue=[{"path": "note[0].text", "expression": cql("Dose")}])
+    ordered = {**HOOKED, "definitionCanonical": f"{BASE}/ActivityDefinition/activity"}
+    knowledge = knowledge_of([library(logic), plan(ordered), dosed])
+    assert [need.type_name for need in knowledge.services["plan"].needs] == ["Patient", "Observation"]
+    asked = data_requirements(knowledge, knowledge.services["plan"].plan)["dataRequirement"]
+    assert "Observation" in [requirement["type"] for requirement in asked]
 
 
 def test_nothing_at_all_is_content_too(tmp_path: Path) -> None:

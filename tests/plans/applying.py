@@ -17,6 +17,7 @@ NOW = datetime(2025, 6, 15, 9, tzinfo=UTC)
 BASE = "https://example.org/fhir"
 LOGIC = """library Logic version '1'
 using FHIR version '4.0.1'
+parameter "Most" Integer
 context Patient
 define "Yes": true
 define "No": false
