@@ -160,7 +160,8 @@ class Definitions:
                 found.append(UnusableDefinition(f"{place}: {expression.reason}", where=Span(origin, 1, 1)))
         for plan in self._each_plan():
             for action in plan.walk():
-                if action.definition and not self._is_known(action.definition, plan.url):
+                named = action.written.get("definitionCanonical")
+                if named and not self._is_known(str(named), plan.url):
                     what = f"{plan.id}.{action.path}: {action.definition} is not loaded."
                     where = Span(self.origins.get(plan.url, plan.id), 1, 1)
                     found.append(UnusableDefinition(what, where=where, remedy="Add it, or correct the canonical."))

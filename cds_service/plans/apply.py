@@ -9,14 +9,14 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from cds_service.errors import CdsError
 from cds_service.fhir.model.types import Model
 from cds_service.plans.activities import Subjects, request_from
 from cds_service.plans.definitions import Action, DynamicValue, Plan
-from cds_service.plans.element_values import has_element, set_path
+from cds_service.plans.element_values import close_gaps, has_element, set_path
 from cds_service.plans.extensions import listed
 from cds_service.plans.logic import Logic
 from cds_service.plans.scenarios import Selection, is_scenario_group
@@ -108,6 +108,7 @@ def apply_activity(activity: Activity, subjects: Subjects, logic: Logic, model: 
     for dynamic in activity.dynamic_values:
         value = logic.value(dynamic.expression, variables={"context": activity.written})
         set_path(request, str(request["resourceType"]), dynamic.path, value, model)
+    close_gaps(request)
     return request
 
 
@@ -141,6 +142,9 @@ class _Application:
             return result
         for dynamic in action.dynamic_values:
             self.dynamic(dynamic, result, applied)
+        if action.dynamic_values:
+            close_gaps(result.element)
+            close_gaps(result.request)
         _attach(result)
         return result
 
@@ -148,8 +152,9 @@ class _Application:
         outcome = result.outcome
         if outcome.state is State.FAILED:
             applied.messages.append(Message("error", result.action.path, outcome.reason))
-        elif outcome.state is State.CANNOT_TELL and (outcome.needs or outcome.reason):
+        elif outcome.state is State.CANNOT_TELL:
             asked = f"Not known: {', '.join(outcome.facts)}." if outcome.needs else outcome.reason
+            asked = asked or "Whether this applies is not known."
             applied.messages.append(Message("information", result.action.path, asked))
 
     def fail(self, result: AppliedAction, applied: Applied, reason: str) -> None:
@@ -199,6 +204,7 @@ class _Application:
         canonical = result.action.definition
         if not canonical:
             return
+        assert result.element is not None
         within = applied.plan.url
         if (activity := self.content.activity(canonical, within)) is not None:
             result.request = self.activity(activity, result)
@@ -207,11 +213,14 @@ class _Application:
             if self.depth > _DEEPEST:
                 raise CircularPlans(f"The plan {canonical} leads back to itself.")
             result.nested = self.plan(plan, f"{result.action.id}-{plan.id}" if plan.id in self.used_ids else plan.id)
-            applied.messages.extend(result.nested.messages)
+            named = result.nested.plan.title
+            applied.messages += [replace(each, text=f"{named}: {each.text}") for each in result.nested.messages]
             applied.requests.extend(result.nested.requests)
         elif (questionnaire := self.content.resource("Questionnaire", canonical, within)) is not None:
             result.request = self.questionnaire(questionnaire, result)
             applied.requests.append(result.request)
+        elif "definitionCanonical" not in result.action.written:
+            result.element["resource"] = {"reference": canonical}  # a definitionUri may lead to anything
         else:
             raise UnknownDefinition(
                 f"The definition {canonical} is not loaded.", remedy="Add it to the content, or correct the canonical."

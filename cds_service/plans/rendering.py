@@ -85,8 +85,9 @@ def care_plan(applied: Applied) -> dict[str, Any]:
         plan["encounter"] = {"reference": applied.subjects.encounter}
     if applied.subjects.practitioner:
         plan["author"] = {"reference": applied.subjects.practitioner}
-    if applied.goals:
-        plan["goal"] = [{"reference": f"#{goal['id']}"} for goal in applied.goals]
+    goals = [{"reference": f"#{resource['id']}"} for resource in resources if resource["resourceType"] == "Goal"]
+    if goals:
+        plan["goal"] = goals
     plan["activity"] = [{"reference": {"reference": f"#{applied.id}"}}]
     return plan
 

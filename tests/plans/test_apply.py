@@ -51,6 +51,9 @@ def outcome(*conditions: Any) -> Any:
             (given("text/fhirpath", "%subject.deceased"),),
             State.CANNOT_TELL,
         ),
+        ((given("text/fhirpath", "gender = 'female'"),), State.APPLIES),  # about the subject
+        ((given("text/fhirpath", "Patient.gender = 'male'"),), State.DOES_NOT_APPLY),
+        ((given("text/fhirpath", "Patient.gendre = 'male'"),), State.FAILED),
     ],
 )  # fmt: skip
 def test_an_action_has_one_of_four_outcomes(conditions: tuple[Any, ...], state: State) -> None:
@@ -115,6 +118,8 @@ def test_every_kind_of_request_is_made_for_the_subject(kind: str) -> None:
         ("input[0].value", "Yes", {"input": [{"valueBoolean": True}]}),
         ("extension('http://e.org').value", "Text", {"extension": [{"url": "http://e.org", "valueString": "a text"}]}),
         ("%resource.description", "Text", {"description": "a text"}),
+        ("input[1].value.ofType(Quantity).value", "Number", {"input": [{"valueQuantity": {"value": 2}}]}),
+        ("basedOn", "Conditions", {"basedOn": [{"reference": "Condition/c"}]}),
     ],
 )  # fmt: skip
 def test_a_dynamic_value_reaches_any_path(path: str, expression: str, expected: dict[str, Any]) -> None:
@@ -125,6 +130,40 @@ def test_a_dynamic_value_reaches_any_path(path: str, expression: str, expected: 
         activity("Task", dynamicValue=[{"path": path, "expression": cql(expression)}]),
     ).requests[0]
     assert contains(made, expected), made
+
+
+@pytest.mark.parametrize(
+    ("path", "expression"),
+    [
+        ("description", "Several"),  # one text is wanted
+        ("lastModified.extension('http://e.org').nonsense", "Text"),
+        ("restriction.repetitions", "Text"),
+        ("code", "Number"),
+        ("executionPeriod", "Text"),
+    ],
+)
+def test_a_value_that_does_not_fit_fails_the_action_and_no_other(path: str, expression: str) -> None:
+    action = {"title": "T", "definitionCanonical": f"{BASE}/ActivityDefinition/activity"}
+    dynamic = [{"path": path, "expression": cql(expression)}]
+    result = applied(plan(action, {"title": "U"}), activity("Task", dynamicValue=dynamic))
+    assert [each.outcome.state for each in result.actions] == [State.FAILED, State.APPLIES]
+
+
+def test_an_action_that_leads_elsewhere_names_the_address() -> None:
+    elsewhere = {"title": "T", "definitionUri": "https://forms.example.org/7"}
+    group = request_group(applied(plan(elsewhere)))
+    assert group["action"] == [{"title": "T", "resource": {"reference": "https://forms.example.org/7"}}]
+
+
+def test_goals_and_messages_of_a_nested_plan_are_named_by_the_whole() -> None:
+    goal = {"description": {"text": "walk again"}}
+    inner = plan(
+        {"title": "I", "condition": [when("Unknown")]}, id="inner", url=f"{BASE}/inner", title="In", goal=[goal]
+    )
+    whole = care_plan(applied(plan({"title": "T", "definitionCanonical": f"{BASE}/inner"}), inner))
+    assert whole["goal"] == [{"reference": "#inner-goal-1"}]
+    issues = next(r for r in whole["contained"] if r["resourceType"] == "OperationOutcome")["issue"]
+    assert [issue["diagnostics"] for issue in issues] == ["In: Whether this applies is not known."]
 
 
 def test_a_dynamic_value_without_a_value_leaves_the_element_alone() -> None:
