@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from cds_service.errors import CdsError
 from cds_service.plans.alternatives import Sketch, suggested_next
+from cds_service.plans.answering import answers_to
 from cds_service.plans.deciding import ASK, Judgement, OrderJudgement
 from cds_service.plans.extensions import listed
 from cds_service.plans.filing import filed_observation
@@ -20,7 +21,6 @@ from cds_service.plans.offers import ApplyActivity, Offers, Subject, defined_ord
 from cds_service.plans.order_words import OrderWords
 from cds_service.plans.orders import accompanying, marked, replaced
 from cds_service.plans.policy import SERIOUSNESS, worst_indicator
-from cds_service.plans.questions import Option
 from cds_service.plans.rules import Finding
 from cds_service.plans.wording import Vocabulary
 from cds_service.proposals.evidence import FactEvidence
@@ -36,7 +36,6 @@ from cds_service.proposals.sources import Citation
 from cds_service.values.formatting import to_text
 
 _MOST_REPLACEMENTS = 3
-_MOST_ANSWERS = 8
 _FAILURE = CardTemplate(
     id="not-evaluated", about="rules", hooks=frozenset(), severity=(), topic={},
     summary=("Part of the advice on {order} could not be worked out.", "Part of the advice could not be worked out."),
@@ -208,7 +207,9 @@ class OrderProposals:
             elif kind == "file":
                 found += self.filed()
             elif kind == "answer":
-                found += self.answers(self.asked(template))
+                answers = self.answers(self.asked(template))
+                # Where there are other buttons too, taking one of those does not answer the question.
+                found += [replace(each, kind=kind) for each in answers] if found else answers
         return found
 
     def asked(self, template: CardTemplate) -> tuple[str, ...]:
@@ -324,32 +325,11 @@ class OrderProposals:
 
     def answers(self, asked: Sequence[str]) -> list[ProposedSuggestion]:
         """Answers to open questions, to be filed with one click."""
-        book = self.words.questions
-        found: list[ProposedSuggestion] = []
-        for fact in asked:
-            question = book.questions.get(fact)
-            if question is None or question.type not in {"boolean", "choice"}:
-                continue
-            choices: Sequence[tuple[Any, str]]
-            if question.type == "boolean":
-                names = self.words.answer_names
-                choices = ((True, names.get("true", "yes")), (False, names.get("false", "no")))
-            else:
-                choices = [(option, option.display) for option in question.options]
-            if len(found) + len(choices) > _MOST_ANSWERS:
-                break
-            levels = self.sites() if self.knowhow.facts.by_id[fact].scope == "fracture" else ()
-            found += [self.answer(fact, question.text, value, text, levels) for value, text in choices]
-        return found
-
-    def answer(
-        self, fact: str, question: str, value: bool | Option, text: str, levels: Sequence[Mapping[str, Any]]
-    ) -> ProposedSuggestion:
-        """A button that files one answer."""
-        subject = self.subject
-        observation = self.words.questions.observation(fact, value, subject.patient, subject.as_of, levels)
-        words = f"{question} {text[:1].upper()}{text[1:]}"
-        return ProposedSuggestion(words, (ProposedAction("create", words, observation),), "answer")
+        facts = self.knowhow.facts.by_id
+        sites = self.sites()
+        return answers_to(
+            asked, self.words, self.subject, lambda fact: sites if facts[fact].scope == "fracture" else ()
+        )
 
     def sites(self) -> list[Mapping[str, Any]]:
         """The body sites of the order."""
