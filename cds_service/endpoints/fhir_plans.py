@@ -116,11 +116,10 @@ def _library(text: CqlText) -> Mapping[str, Any]:
 def _question_page(knowledge: Knowledge, identifier: str) -> Mapping[str, Any] | None:
     """The Questionnaire that a question card links to; its id names the facts that it asks for."""
     for service in knowledge.services.values():
-        if service.deciding is not None:
-            book = service.deciding.words.questions
-            facts = book.facts_of(identifier)
-            if facts:
-                return book.questionnaire(facts)
+        book = service.questions
+        facts = book.facts_of(identifier) if book is not None else None
+        if book is not None and facts:
+            return book.questionnaire(facts)
     return None
 
 

@@ -97,9 +97,9 @@ class Applied:
             yield from action.walk()
 
 
-def apply_plan(plan: Plan, subjects: Subjects, logic: Logic, content: Content) -> Applied:
-    """What `plan` comes to for the subject."""
-    return _Application(subjects, logic, content).plan(plan, plan.id)
+def apply_plan(plan: Plan, subjects: Subjects, logic: Logic, content: Content, hook: str | None = None) -> Applied:
+    """What `plan` comes to for the subject; at a hook, without the actions that only other hooks trigger."""
+    return _Application(subjects, logic, content, hook).plan(plan, plan.id)
 
 
 def apply_activity(activity: Activity, subjects: Subjects, logic: Logic, model: Model) -> dict[str, Any]:
@@ -113,8 +113,8 @@ def apply_activity(activity: Activity, subjects: Subjects, logic: Logic, model: 
 
 
 class _Application:
-    def __init__(self, subjects: Subjects, logic: Logic, content: Content) -> None:
-        self.subjects, self.logic, self.content = subjects, logic, content
+    def __init__(self, subjects: Subjects, logic: Logic, content: Content, hook: str | None) -> None:
+        self.subjects, self.logic, self.content, self.hook = subjects, logic, content, hook
         self.used_ids: set[str] = set()
         self.depth = 0
 
@@ -122,19 +122,22 @@ class _Application:
         applied = Applied(plan, self.unique(identifier, ""), self.subjects, [], [], [], [])
         applied.goals = [self.goal(goal, applied.id, n) for n, goal in enumerate(listed(plan.written.get("goal")))]
         self.depth += 1
-        applied.actions = [self.action(action, applied) for action in plan.actions]
+        applied.actions = [self.action(action, applied, ()) for action in plan.actions]
         self.depth -= 1
         _drop_dangling(applied.actions)
         return applied
 
-    def action(self, action: Action, applied: Applied) -> AppliedAction:
+    def action(self, action: Action, applied: Applied, above: tuple[str, ...]) -> AppliedAction:
+        hooks = action.hooks or above
+        if not self.is_triggered(action, hooks):
+            return AppliedAction(action, DOES_NOT_APPLY)
         outcome = self.logic.all(action.conditions, focus=None)
         result = AppliedAction(action, outcome)
         if outcome.state is not State.APPLIES:
             self.report(result, applied)
             return result
         result.element = self.element(action)
-        self.children(result, applied)
+        self.children(result, applied, hooks)
         try:
             self.definition(result, applied)
         except CdsError as error:
@@ -147,6 +150,12 @@ class _Application:
             close_gaps(result.request)
         _attach(result)
         return result
+
+    def is_triggered(self, action: Action, hooks: tuple[str, ...]) -> bool:
+        """Whether the hook concerns the action or something below it; what a plan gathers, it gathers for its hooks."""
+        if self.hook is None or self.depth > 1 or not hooks or self.hook in hooks:
+            return True
+        return any(self.hook in below.hooks for below in action.walk())
 
     def report(self, result: AppliedAction, applied: Applied) -> None:
         outcome = result.outcome
@@ -187,12 +196,12 @@ class _Application:
         found = [people.get(str(entry.get("type"))) for entry in listed(action.written.get("participant"))]
         return [{"reference": reference} for reference in dict.fromkeys(found) if reference]
 
-    def children(self, result: AppliedAction, applied: Applied) -> None:
+    def children(self, result: AppliedAction, applied: Applied, hooks: tuple[str, ...]) -> None:
         action = result.action
         selection = self.content.select(action, self.logic) if is_scenario_group(action) else None
         for child in action.children:
             if selection is None or (selection.primary is not None and selection.primary.id == child.id):
-                result.children.append(self.action(child, applied))
+                result.children.append(self.action(child, applied, hooks))
             else:
                 outcome = selection.outcomes.get(child.id, DOES_NOT_APPLY)
                 if selection.undecided and outcome.state is State.APPLIES:

@@ -1,0 +1,169 @@
+"""Plans that are applied as they are: their actions become cards, what is open is asked, what failed is said."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from cds_service.hooks.rendering import response_json
+from cds_service.hooks.requests import Arrival, RequestParser
+from cds_service.knowledge.knowledge import Knowledge
+from cds_service.patient_data.sources import Sources
+from cds_service.pipeline import Manner, decide
+from cds_service.plans.offers import Site
+from tests.plans.applying import BASE, PATIENT, activity, known, library, plan, when
+
+FACTS = "https://example.org/facts"
+LOGIC = """library Asking
+using FHIR version '4.0.1'
+context Patient
+/*
+@fact smokes
+@says the patient smokes
+*/
+define "Smokes": First([Observation] O where exists (O.code.coding C where C.system = 'https://example.org/facts')
+  return (O.value as FHIR.boolean).value)
+"""
+EMPTY = {"resourceType": "Bundle", "type": "searchset"}
+FAILED = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "exception"}]}
+SITE = Site("tester", lambda identifier: f"https://cds.example.org/{identifier}")
+
+
+def trigger(*hooks: str) -> list[dict[str, str]]:
+    return [{"type": "named-event", "name": hook} for hook in hooks]
+
+
+def answer(
+    knowledge: Knowledge,
+    hook: str = "patient-view",
+    language: str | None = None,
+    more: Mapping[str, Any] | None = None,
+    **prefetch: Any,
+) -> dict[str, Any]:
+    service = next(service for service in knowledge.services.values() if service.hook == hook)
+    context = {"userId": "Practitioner/1", "patientId": "p", "encounterId": "e", **(more or {})}
+    body = {"hook": hook, "hookInstance": "1", "context": context, "prefetch": {"patient": PATIENT, **prefetch}}
+    parser = RequestParser(hook, knowledge.resource_type)
+    request = parser.parse(json.dumps(body).encode(), Arrival(datetime(2025, 6, 15, tzinfo=UTC), "call"))
+    return response_json(decide(request, service, knowledge, Sources(), Manner(SITE, language=language)).response)
+
+
+def summaries(response: Mapping[str, Any]) -> list[str]:
+    return [card["summary"] for card in response["cards"]]
+
+
+def offered(name: str, **rest: Any) -> dict[str, Any]:
+    return {"title": name, "definitionCanonical": f"{BASE}/ActivityDefinition/activity", **rest}
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "usual", "labels", "selection", "recommended"),
+    [
+        (None, ("no", "yes"), ["A", "B"], "any", ["B"]),
+        ("any", ("yes", "yes"), ["A", "B"], "any", ["A", "B"]),
+        ("one-or-more", ("no", "no"), ["A", "B"], "any", []),
+        ("exactly-one", ("yes", "yes"), ["A", "B"], "at-most-one", ["A"]),
+        ("at-most-one", ("no", "yes"), ["A", "B"], "at-most-one", ["B"]),
+        ("all", ("no", "no"), ["Choose"], "at-most-one", []),
+        ("all-or-none", ("no", "yes"), ["Choose"], "at-most-one", []),
+    ],
+)
+def test_choices_are_taken_as_the_plan_says(
+    behaviour: str | None, usual: Sequence[str], labels: list[str], selection: str, recommended: list[str]
+) -> None:
+    choices = [offered(name, precheckBehavior=each) for name, each in zip("AB", usual, strict=True)]
+    group = {"title": "Choose", "trigger": trigger("patient-view"), "action": choices}
+    group |= {"selectionBehavior": behaviour} if behaviour else {}
+    (card,) = answer(known(plan(group), activity("Task")))["cards"]
+    assert [each["label"] for each in card["suggestions"]] == labels
+    assert card["selectionBehavior"] == selection
+    assert [each["label"] for each in card["suggestions"] if each.get("isRecommended")] == recommended
+    assert sum(len(each["actions"]) for each in card["suggestions"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("hook", "expected"),
+    [
+        ("patient-view", ["At both", "At view", "Whenever"]),
+        ("order-sign", ["At both", "Around", "Whenever"]),
+        ("encounter-start", ["Around", "Inside", "Whenever"]),
+    ],
+)
+def test_an_action_speaks_at_the_hooks_that_trigger_it(hook: str, expected: list[str]) -> None:
+    inside = {"title": "Inside", "trigger": trigger("encounter-start"), "condition": [when("Yes")]}
+    knowledge = known(
+        plan(
+            {"title": "At both", "trigger": trigger("patient-view", "order-sign")},
+            {"title": "At view", "trigger": trigger("patient-view")},
+            {"title": "Around", "trigger": trigger("order-sign"), "action": [inside]},
+            {"title": "Whenever"},
+        )
+    )
+    drafts = {"draftOrders": {"resourceType": "Bundle"}} if hook == "order-sign" else {}
+    assert summaries(answer(knowledge, hook, more=drafts)) == expected
+
+
+def translated(text: str) -> dict[str, Any]:
+    parts = [{"url": "lang", "valueCode": "de"}, {"url": "content", "valueString": text}]
+    return {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/translation", "extension": parts}]}
+
+
+@pytest.mark.parametrize(("language", "said"), [(None, "Walk"), ("de", "Gehen"), ("de-CH", "Gehen"), ("fr", "Walk")])
+def test_words_come_in_the_language_of_the_answer(language: str | None, said: str) -> None:
+    action = {"title": "Walk", "_title": translated("Gehen"), "trigger": trigger("patient-view")}
+    assert summaries(answer(known(plan(action)), language=language)) == [said]
+
+
+def asking(*, codes: bool = True, **rest: Any) -> Knowledge:
+    """A plan that advises smokers; `codes`: it says in which code system facts are filed."""
+    advice = {"title": "Stop smoking", "trigger": trigger("patient-view"), "condition": [when("Smokes")], **rest}
+    base = "https://cds-service.example/fhir/StructureDefinition"
+    extension = [{"url": f"{base}/policy", "extension": [{"url": "facts", "valueString": FACTS}]}] if codes else []
+    return known(
+        library(LOGIC, "Asking"), plan(advice, library=[f"{BASE}/Library/Asking"], extension=extension, title="Lungs")
+    )
+
+
+def test_an_open_question_is_asked_and_its_answer_decides() -> None:
+    knowledge = asking()
+    response = answer(knowledge, observation=EMPTY)
+    (card,) = response["cards"]
+    assert card["summary"] == "The patient smokes?"
+    assert "- Stop smoking" in card["detail"]
+    assert card["selectionBehavior"] == "at-most-one"
+    identifier = card["links"][0]["url"].rpartition("/")[2]
+    book = knowledge.services["plan"].questions
+    assert book is not None
+    assert book.facts_of(identifier) == ("smokes",)
+    record = response["extension"]["example.cds-service.decisions"][0]
+    assert (record["status"], record["mustAsk"], record["plan"]) == ("ask", ["smokes"], f"{BASE}/PlanDefinition/plan|1")
+    for suggestion, expected in zip(card["suggestions"], (["Stop smoking"], []), strict=True):
+        filed = {**suggestion["actions"][0]["resource"], "id": "o"}
+        assert filed["code"]["coding"] == [{"system": FACTS, "code": "smokes"}]
+        assert summaries(answer(knowledge, observation={**EMPTY, "entry": [{"resource": filed}]})) == expected
+
+
+@pytest.mark.parametrize(("priority", "indicator"), [("routine", "info"), ("urgent", "warning"), ("stat", "warning")])
+def test_a_question_without_codes_is_asked_in_words_as_urgently_as_the_advice(priority: str, indicator: str) -> None:
+    (card,) = answer(asking(codes=False, priority=priority), observation=EMPTY)["cards"]
+    assert (card["summary"], card["indicator"]) == ("The patient smokes?", indicator)
+    assert not {"suggestions", "links"} & set(card)
+
+
+def test_what_could_not_be_read_is_said() -> None:
+    assert summaries(answer(asking(), observation=FAILED)) == [
+        "Not everything could be checked: Observation could not be read."
+    ]
+
+
+def test_what_failed_is_named_and_the_rest_is_said() -> None:
+    both = plan(
+        {"title": "Wrong", "condition": [when("Broken")], "trigger": trigger("patient-view")}, {"title": "Right"}
+    )
+    response = answer(known(both))
+    assert summaries(response) == ["Part of the advice of “plan” could not be worked out.", "Right"]
+    assert response["extension"]["example.cds-service.decisions"][0]["failed"] == ["action[0]"]
