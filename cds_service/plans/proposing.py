@@ -207,9 +207,9 @@ class OrderProposals:
             elif kind == "file":
                 found += self.filed()
             elif kind == "answer":
-                answers = self.answers(self.asked(template))
-                # Where there are other buttons too, taking one of those does not answer the question.
-                found += [replace(each, kind=kind) for each in answers] if found else answers
+                found += self.answers(self.asked(template))
+        if len({each.kind for each in found}) > 1:  # an answer does not rule out the other buttons
+            found = [replace(each, kind="answer") if each.kind == "choose" else each for each in found]
         return found
 
     def asked(self, template: CardTemplate) -> tuple[str, ...]:
