@@ -167,14 +167,14 @@ class OrderProposals:
         return self.record.primary or self.record.nearest or template.id
 
     def content(self, template: CardTemplate, speaking: Sequence[Finding]) -> tuple[str, ...]:
-        """What the advice says: two cards with the same content are the same advice."""
+        """What the advice says, without what is only good to know: the same content is the same advice."""
         record = self.record
         head = (self.codes, str(record.procedure), record.status, str(record.level))
         severity = template.severity
         if template.about == "rules":
             named = speaking if severity else self.fired
             return (*head, *[finding.rule.id for finding in named], *record.safety_ask)
-        rules = [f.rule.id for f in self.fired if not severity or f.rule.severity in severity]
+        rules = [f.rule.id for f in self.fired if f.rule.severity in severity and self._weight(f) != "info"]
         return (
             *head, str(record.rating), str(record.primary), str(record.reason), *record.also, *record.must_ask,
             *record.alternatives, *record.notes_unknown, *rules,
