@@ -130,7 +130,7 @@ class _Application:
     def action(self, action: Action, applied: Applied, above: tuple[str, ...]) -> AppliedAction:
         hooks = action.hooks or above
         if not self.is_triggered(action, hooks):
-            return AppliedAction(action, DOES_NOT_APPLY)
+            return AppliedAction(action, Outcome(State.DOES_NOT_APPLY, reason=f"Only at {', '.join(hooks)}."))
         outcome = self.logic.all(action.conditions, focus=None)
         result = AppliedAction(action, outcome)
         if outcome.state is not State.APPLIES:
