@@ -32,6 +32,7 @@ class Definitions:
         self.facts = FactCatalogue(())  # known once the CQL is compiled
         self._libraries = content.libraries
         self._library_urls = {library.url: name for name, library in content.libraries.items()}
+        self._library_ids = {library.id: name for name, library in content.libraries.items() if library.id}
         self._resources: dict[tuple[str, str], ContentResource] = {}
         self._by_id: dict[tuple[str, str], ContentResource] = {}
         self._contained: dict[str, Mapping[str, Any]] = {}
@@ -121,12 +122,12 @@ class Definitions:
                 yield self._libraries[name]
 
     def library_name(self, canonical: str) -> str | None:
-        """The name of the CQL library at a canonical; by the last part of the url where nothing has that url."""
+        """The name of the CQL library at a canonical; where nothing has that url, its last part is a name or an id."""
         bare = _bare(canonical)
         if bare in self._library_urls:
             return self._library_urls[bare]
         last = bare.rpartition("/")[2]
-        return last if last in self._libraries else None
+        return last if last in self._libraries else self._library_ids.get(last)
 
     def has_definition(self, library: str, name: str) -> bool:
         """Whether the library has a definition of that name."""

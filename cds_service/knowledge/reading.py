@@ -56,6 +56,7 @@ class CqlText:
     defines: frozenset[str]
     includes: frozenset[str]
     parameters: frozenset[str]
+    id: str = ""  # of the Library resource that it comes from
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +225,7 @@ class _Reader:
             defines=frozenset(_unquoted(match["name"]) for match in _DEFINE.finditer(bare)),
             includes=frozenset(match["name"].strip('"') for match in _INCLUDE.finditer(plain)),
             parameters=frozenset(match["name"].strip('"') for match in _PARAMETER.finditer(plain)),
+            id=library.id if library else "",
         )
 
     def rebased(self, text: str) -> str:

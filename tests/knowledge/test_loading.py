@@ -120,6 +120,19 @@ def test_real_content_is_tolerated() -> None:
     assert resource["action"][0]["condition"] == [{"kind": "applicability"}]
 
 
+def test_numbers_where_texts_belong_become_texts(tmp_path: Path) -> None:
+    found = small(tmp_path, plan__yaml=PLAN_YAML.replace("1.0.0", "1.10") + "  timingAge: {value: 2.50}\n")
+    written = found.definitions.find("PlanDefinition")[0]
+    assert (written["version"], str(written["action"][0]["timingAge"]["value"])) == ("1.10", "2.50")
+
+
+@pytest.mark.parametrize("named", ["Library/small-logic", f"{BASE}/Library/small-logic", "Logic", "small-logic|3"])
+def test_a_library_without_url_is_found_by_its_id(named: str) -> None:
+    bare = {name: value for name, value in library().items() if name != "url"} | {"id": "small-logic"}
+    knowledge = knowledge_of([bare, plan({"title": "T", "condition": [when("Yes")]}, library=[named])])
+    assert knowledge.definitions.plans[0].library == "Logic"
+
+
 def test_a_library_without_url_or_version_is_found_by_its_name() -> None:
     bare = {name: value for name, value in library().items() if name not in {"url", "id"}}
     knowledge = knowledge_of([bare, plan({"title": "T", "condition": [when("Yes")]})])
