@@ -153,6 +153,10 @@ def make_services(
             except CdsError as error:
                 errors.append(error)
                 continue
+            if identifier in found:
+                what = f"Two plans make the service {identifier}: {found[identifier].plan.url} and {plan.url}."
+                where = Span(definitions.origins.get(plan.url, plan.id), 1, 1)
+                errors.append(UnusableService(what, where=where, remedy="Give one of them another id."))
             found[identifier] = service
     return found
 
