@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from cds_service.hooks.text import SUMMARY_LIMIT
 from cds_service.plans.answering import answers_to
 from cds_service.plans.apply import INDICATOR, Applied, AppliedAction
 from cds_service.plans.extensions import listed, settings_of
@@ -28,6 +29,7 @@ from cds_service.proposals.proposals import (
 from cds_service.proposals.records import Record
 
 _BY_PRIORITY = {"routine": "info", "urgent": "warning", "asap": "warning", "stat": "critical"}
+_TEXTS = ("texts of the advice",)
 _ONE, _TOGETHER = frozenset({"exactly-one", "at-most-one"}), frozenset({"all", "all-or-none"})
 _CARD = CardTemplate(
     id="action", about="action", hooks=frozenset(), severity=(), topic={}, summary=("{summary}",), detail="{detail}",
@@ -71,9 +73,10 @@ def action_proposals(applied: Applied, asking: Asking, language: str | None = No
     if asking.lost and any(not action.outcome.needs for action in undecided):
         found.append(_notice(applied, "unreadable", "info", _UNREADABLE, {"types": asking.lost}))
     failed = [action for action in applied.walk() if action.outcome.state is State.FAILED]
-    broken = [message for message in applied.messages if message.severity == "error"]
+    whole = {action.action.path for action in failed}
+    broken = [message for message in applied.messages if message.severity == "error" and message.action not in whole]
     if failed or broken:
-        found.append(_failure(applied, failed))
+        found.append(_failure(applied, failed, texts=bool(broken)))
     return tuple(found)
 
 
@@ -146,7 +149,7 @@ def _proposal(action: AppliedAction, applied: Applied, language: str | None) -> 
     title, detail = _said(action, "title", language), _said(action, "description", language)
     summary = title or detail
     publisher = str(plan.written.get("publisher") or plan.title)
-    values = {"summary": (summary,), "detail": (detail,) if detail and detail != summary else ()}
+    values = {"summary": (summary,), "detail": (detail,) if detail != summary or len(detail) > SUMMARY_LIMIT else ()}
     return Proposal(
         template=_CARD,
         order=None,
@@ -268,9 +271,9 @@ def _topic(written: Mapping[str, Any]) -> Mapping[str, str]:
     return {}
 
 
-def _failure(applied: Applied, failed: list[AppliedAction]) -> Proposal:
+def _failure(applied: Applied, failed: list[AppliedAction], *, texts: bool) -> Proposal:
     names = tuple(dict.fromkeys(a.action.title or a.action.description or a.action.id for a in failed))
-    values = {"plan": (applied.plan.title,), "failures": names or ("texts of the advice",)}
+    values = {"plan": (applied.plan.title,), "failures": (*names, *(_TEXTS if texts else ()))}
     notice = _notice(applied, "not-evaluated", "warning", _NOT_EVALUATED, values)
     return replace(notice, content=(applied.plan.canonical, *names))
 

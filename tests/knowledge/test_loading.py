@@ -190,7 +190,7 @@ def test_every_named_event_of_any_action_makes_a_service() -> None:
 
 def test_two_plans_cannot_make_the_same_service() -> None:
     other = plan(HOOKED, url=f"{BASE}/PlanDefinition/other")
-    with pytest.raises(ErrorGroup, match="Two plans make the service plan: .*/plan and .*/other"):
+    with pytest.raises(ErrorGroup, match=r"Two plans make the service plan: .*/plan and .*/other"):
         knowledge_of([library(), plan(HOOKED), other])
 
 

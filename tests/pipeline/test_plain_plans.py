@@ -160,6 +160,28 @@ def test_what_could_not_be_read_is_said() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("dynamic", "failures"),
+    [
+        ([], "- Wrong"),
+        ([{"path": "title", "expression": {"language": "text/cql-identifier", "expression": "Broken"}}],
+         "- Wrong\n- texts of the advice"),
+    ],
+)  # fmt: skip
+def test_texts_that_failed_are_told_beside_actions_that_failed(dynamic: list[Any], failures: str) -> None:
+    wrong = {"title": "Wrong", "condition": [when("Broken")], "trigger": trigger("patient-view")}
+    failed, right = answer(known(plan(wrong, {"title": "Right", "dynamicValue": dynamic})))["cards"]
+    assert failed["detail"].endswith(f"reassurance:\n{failures}")
+    assert right["summary"] == "Right"
+
+
+@pytest.mark.parametrize(("length", "has_detail"), [(100, False), (200, True)])
+def test_a_text_that_no_summary_holds_stands_in_full_below(length: int, has_detail: bool) -> None:
+    words = "x " * (length // 2 - 1) + "!"
+    (card,) = answer(known(plan({"description": words, "trigger": trigger("patient-view")})))["cards"]
+    assert (card.get("detail") == words) is has_detail
+
+
 def test_what_failed_is_named_and_the_rest_is_said() -> None:
     both = plan(
         {"title": "Wrong", "condition": [when("Broken")], "trigger": trigger("patient-view")}, {"title": "Right"}
