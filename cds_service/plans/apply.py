@@ -23,7 +23,7 @@ from cds_service.plans.scenarios import Selection, is_scenario_group
 from cds_service.proposals.outcomes import DOES_NOT_APPLY, Outcome, State, cannot_tell
 
 _CARRIED = (
-    "prefix", "title", "description", "textEquivalent", "priority", "code", "documentation", "condition",
+    "extension", "prefix", "title", "description", "textEquivalent", "priority", "code", "documentation", "condition",
     "relatedAction", "timingDateTime", "timingAge", "timingPeriod", "timingDuration", "timingRange", "timingTiming",
     "type", "groupingBehavior", "selectionBehavior", "requiredBehavior", "precheckBehavior", "cardinalityBehavior",
 )  # fmt: skip
@@ -177,7 +177,7 @@ class _Application:
         if "id" in written:
             element["id"] = written["id"]
         element |= {name: copy.deepcopy(written[name]) for name in _CARRIED if name in written}
-        for name in ("condition", "code", "documentation", "relatedAction"):
+        for name in ("extension", "condition", "code", "documentation", "relatedAction"):
             if name in element:
                 element[name] = listed(element[name])
         for condition in element.get("condition", ()):
@@ -289,7 +289,9 @@ class _Application:
                 set_path(request, str(request["resourceType"]), path, value, self.content.model)
             elif path == "extension" and result.element is not None and isinstance(value, str):
                 # Some published plans put the card's indicator here as a bare text.
-                result.element.setdefault("extension", []).append({"url": INDICATOR, "valueString": value})
+                set_path(
+                    result.element, "RequestGroup.Action", f"extension('{INDICATOR}').value", value, self.content.model
+                )
             elif result.element is not None:
                 set_path(result.element, "RequestGroup.Action", path, value, self.content.model)
         except CdsError as error:

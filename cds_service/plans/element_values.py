@@ -180,6 +180,9 @@ def set_path(target: dict[str, Any], type_name: str, path: str, value: Any, mode
             found = fhir_value(value, element_type)
             if not _fits(found, element_type) or (not element.is_list and isinstance(found, list) and len(found) > 1):
                 raise UnknownPath(f"The value does not fit {path!r}, which is {element_type}.")
+            if element.is_choice:
+                for other in element.attributes.values():
+                    current.pop(other, None)  # of several types that an element may have it has one
             _assign(current, name, index, element, found)
             return
         current, current_type = _descend(current, name, index, element), element_type

@@ -88,7 +88,7 @@ def test_a_request_is_explained(tmp_path: Path, capsys: pytest.CaptureFixture[st
     home = site(tmp_path)
     assert main(["explain", str(request), "--content", home, "--as-of", "2025-06-15"]) == 0
     shown = capsys.readouterr().out
-    assert shown.splitlines()[0] == "[info] Old enough"
+    assert shown.splitlines()[0] == "[warning] Old enough"
     assert "|1.0.0)" in shown.splitlines()[1]  # the plan and its version
     assert main(["explain", str(request), "--content", home, "--as-of", "2025-06-15", "--json"]) == 0
     tree = json.loads(capsys.readouterr().out)["tree"]

@@ -118,6 +118,39 @@ def test_words_come_in_the_language_of_the_answer(language: str | None, said: st
     assert summaries(answer(known(plan(action)), language=language)) == [said]
 
 
+INDICATOR = "https://cds-service.example/fhir/StructureDefinition/indicator"
+FILLED = {"language": "text/cql", "expression": "'critical'"}
+
+
+@pytest.mark.parametrize(
+    ("more", "indicator"),
+    [
+        ({}, "info"),
+        ({"priority": "urgent"}, "warning"),
+        ({"priority": "stat"}, "critical"),
+        ({"priority": "stat", "extension": [{"url": INDICATOR, "valueCode": "warning"}]}, "warning"),
+        ({"extension": [{"url": INDICATOR, "valueString": "purple"}]}, "info"),
+        (
+            {
+                "extension": [{"url": INDICATOR, "valueString": "warning"}],
+                "dynamicValue": [{"path": f"extension('{INDICATOR}').value", "expression": FILLED}],
+            },
+            "critical",
+        ),
+        (
+            {
+                "extension": [{"url": INDICATOR, "valueString": "warning"}],
+                "dynamicValue": [{"path": "action.extension", "expression": FILLED}],
+            },
+            "critical",
+        ),
+    ],
+)
+def test_how_serious_a_card_is_comes_from_its_action(more: dict[str, Any], indicator: str) -> None:
+    (card,) = answer(known(plan({"title": "T", "trigger": trigger("patient-view"), **more})))["cards"]
+    assert card["indicator"] == indicator
+
+
 def asking(*, codes: bool = True, **rest: Any) -> Knowledge:
     """A plan that advises smokers; `codes`: it says in which code system facts are filed."""
     advice = {"title": "Stop smoking", "trigger": trigger("patient-view"), "condition": [when("Smokes")], **rest}

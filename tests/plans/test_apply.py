@@ -73,7 +73,8 @@ def test_a_failing_action_leaves_the_others_alone_and_is_reported() -> None:
 
 def test_what_an_action_says_is_carried_over() -> None:
     carried = {
-        "id": "a", "prefix": "1", "title": "T", "description": "D", "textEquivalent": "TE", "priority": "urgent",
+        "id": "a", "extension": [{"url": "http://e.org", "valueCode": "x"}],
+        "prefix": "1", "title": "T", "description": "D", "textEquivalent": "TE", "priority": "urgent",
         "code": [{"text": "c"}], "documentation": [{"type": "citation", "display": "x"}],
         "condition": [when("Yes"), when("No", "stop")], "timingDuration": {"value": 3, "unit": "d"},
         "type": {"text": "t"}, "groupingBehavior": "visual-group", "selectionBehavior": "any",
@@ -130,6 +131,12 @@ def test_a_dynamic_value_reaches_any_path(path: str, expression: str, expected: 
         activity("Task", dynamicValue=[{"path": path, "expression": cql(expression)}]),
     ).requests[0]
     assert contains(made, expected), made
+
+
+def test_an_element_of_several_types_has_one_of_them() -> None:
+    timed = activity(timingDateTime="2025-01-01", dynamicValue=[{"path": "occurrence", "expression": cql("Stretch")}])
+    made = applied(plan({"title": "T", "definitionCanonical": f"{BASE}/ActivityDefinition/activity"}), timed).requests
+    assert [name for name in made[0] if name.startswith("occurrence")] == ["occurrencePeriod"]
 
 
 @pytest.mark.parametrize(
