@@ -105,7 +105,7 @@ def _question(
     book, advice = asking.words.questions, [action for action in undecided if action.outcome.needs]
     values = {
         "plan": (applied.plan.title,),
-        "questions": tuple(_sentence(book.text(fact)) for fact in facts),
+        "questions": tuple(book.text(fact) for fact in facts),
         "advice": tuple(dict.fromkeys(title for each in advice if (title := _written(each, language)))),
     }
     buttons, links = [], []
@@ -117,10 +117,6 @@ def _question(
     weight = worst_indicator([_indicator(action.action.written) for action in advice])
     asked = _notice(applied, "questions", "info" if weight == "info" else "warning", _ASKS, values)
     return replace(asked, suggestions=tuple(buttons), links=tuple(links), content=(applied.plan.canonical, *facts))
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _written(action: AppliedAction, language: str | None) -> str:
@@ -163,7 +159,9 @@ def _proposal(action: AppliedAction, applied: Applied, language: str | None) -> 
         content=(plan.canonical, action.action.path, summary, detail),
         suggestions=_one_recommended(_suggestions(action, language)),
         links=tuple(_links(element)),
-        override_reasons=reasons_of(listed(action.action.settings.get("override-reason"))),
+        override_reasons=reasons_of(
+            [*listed(plan.settings.get("override-reason")), *listed(action.action.settings.get("override-reason"))]
+        ),
     )
 
 

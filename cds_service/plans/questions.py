@@ -172,7 +172,7 @@ def _made_item(fact: str, name: str, kind: str, system: str, options: Sequence[O
     item: dict[str, Any] = {
         "linkId": fact,
         "code": [{"system": system, "code": fact}],
-        "text": name if name.endswith("?") else f"{name}?",
+        "text": f"{name[:1].upper()}{name[1:]}".removesuffix("?") + "?",
         "type": kind,
     }
     if options:

@@ -151,6 +151,19 @@ def test_how_serious_a_card_is_comes_from_its_action(more: dict[str, Any], indic
     assert card["indicator"] == indicator
 
 
+def reason(code: str) -> dict[str, Any]:
+    """A reason to decline as an extension."""
+    parts = {"system": "https://example.org/reasons", "code": code, "display": code.title()}
+    nested = [{"url": name, "valueString": text} for name, text in parts.items()]
+    return {"url": "https://cds-service.example/fhir/StructureDefinition/override-reason", "extension": nested}
+
+
+def test_reasons_to_decline_are_those_of_the_plan_and_of_the_action() -> None:
+    action = {"title": "T", "trigger": trigger("patient-view"), "extension": [reason("unsafe"), reason("costly")]}
+    (card,) = answer(known(plan(action, {"title": ""}, extension=[reason("later"), reason("unsafe")])))["cards"]
+    assert [each["code"] for each in card["overrideReasons"]] == ["later", "unsafe", "costly"]
+
+
 def asking(*, codes: bool = True, **rest: Any) -> Knowledge:
     """A plan that advises smokers; `codes`: it says in which code system facts are filed."""
     advice = {"title": "Stop smoking", "trigger": trigger("patient-view"), "condition": [when("Smokes")], **rest}
