@@ -186,10 +186,15 @@ class Definitions:
         url = found.url or f"{found.type}/{found.id}"
         self._read_one(found.resource, (url, f"{found.type}/{found.id}", f"{url}|{found.version}"), None)
         own_library = self._primary(found.resource)
-        for contained in listed(found.resource.get("contained")):
-            key = f"{url}#{contained.get('id')}"
-            self._contained[key] = contained
-            self._read_one(contained, (key,), own_library)
+        siblings = listed(found.resource.get("contained"))
+        scopes = [
+            url,
+            *(str(each.get("url") or each.get("id")) for each in siblings),
+        ]  # they name each other the same way
+        for contained in siblings:
+            keys = tuple(f"{scope}#{contained.get('id')}" for scope in scopes)
+            self._contained.update(dict.fromkeys(keys, contained))
+            self._read_one(contained, keys, own_library)
 
     def _read_one(self, resource: Mapping[str, Any], keys: tuple[str, ...], fallback: str | None) -> None:
         library = self._primary(resource) or fallback

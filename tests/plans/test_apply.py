@@ -191,6 +191,15 @@ def test_definitions_may_be_contained() -> None:
     assert [request["resourceType"] for request in made] == ["Task"]
 
 
+def test_contained_definitions_refer_to_each_other() -> None:
+    inner = {"resourceType": "ActivityDefinition", "id": "inner", "kind": "Task", "status": "active"}
+    asked = {"resourceType": "Questionnaire", "id": "asked", "status": "active"}
+    leads = [{"title": "A", "definitionCanonical": "#inner"}, {"title": "Q", "definitionCanonical": "#asked"}]
+    between = {"resourceType": "PlanDefinition", "id": "between", "status": "active", "action": leads}
+    outer = plan({"title": "T", "definitionCanonical": "#between"}, contained=[between, inner, asked])
+    assert [request["resourceType"] for request in applied(outer).requests] == ["Task", "Task"]
+
+
 def test_a_questionnaire_becomes_a_task_to_fill_it_in() -> None:
     questionnaire = {"resourceType": "Questionnaire", "id": "q", "url": f"{BASE}/Questionnaire/q", "version": "2"}
     made = applied(plan({"title": "T", "definitionCanonical": f"{BASE}/Questionnaire/q"}), questionnaire).requests[0]
