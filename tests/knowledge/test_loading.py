@@ -106,6 +106,28 @@ def test_everything_that_is_wrong_is_told_together(tmp_path: Path) -> None:
     assert len(failure.value.errors) >= 4
 
 
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("Patient.gendre = 'male'", "no element `gendre`"),
+        ("Patient.gender = = 'male'", "Expected an expression"),
+        ("gender = 'male'", None),
+        ("%context.status = 'active'", None),
+    ],
+)
+def test_fhirpath_that_can_never_hold_is_told_with_its_place(tmp_path: Path, text: str, problem: str | None) -> None:
+    path = f'{{language: text/fhirpath, expression: "{text}"}}'
+    changed = PLAN_YAML.replace("when: Old enough", f"condition: [{{kind: applicability, expression: {path}}}]")
+    if problem is None:
+        assert small(tmp_path, plan__yaml=changed).services
+        return
+    with pytest.raises(ErrorGroup) as caught:
+        small(tmp_path, plan__yaml=changed)
+    assert "plan.yaml" in str(caught.value)
+    assert "small.action[0]" in str(caught.value)
+    assert problem in str(caught.value)
+
+
 def test_real_content_is_tolerated() -> None:
     resource = mended(
         {
