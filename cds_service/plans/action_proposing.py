@@ -131,9 +131,10 @@ def _proposals(action: AppliedAction, applied: Applied, language: str | None, *,
     element = action.element
     is_card = is_top or bool(action.action.conditions)
     words = str(element.get("title") or element.get("description") or "")
-    if is_card and words:
+    is_shown = is_card and bool(words)
+    if is_shown:
         yield _proposal(action, applied, language)
-    for child in action.children:
+    for child in () if is_shown and _is_one_choice(action) else action.children:
         yield from _proposals(child, applied, language, is_top=False)
     if action.nested is not None:
         for nested in action.nested.actions:
@@ -184,12 +185,16 @@ def _said(action: AppliedAction, name: str, language: str | None) -> str:
 
 
 def _suggestions(action: AppliedAction, language: str | None) -> list[ProposedSuggestion]:
-    """The action's own request, then its choices: children that are no recommendations of their own."""
+    """The action's own request, then its choices: children that are no recommendations of their own.
+
+    Children of which one is to be chosen, or that go together, are never on their own.
+    """
     found = []
     if action.request is not None or action.nested is not None:
         own = tuple(_creates(action, language))
         found.append(ProposedSuggestion(_label(action, language), own, "create", _is_usual(action)))
-    choices = [child for child in action.children if child.element is not None and not child.action.conditions]
+    applying = [child for child in action.children if child.element is not None]
+    choices = [child for child in applying if _is_one_choice(action) or not child.action.conditions]
     behaviour = action.action.written.get("selectionBehavior")
     if behaviour in _TOGETHER:
         changes = tuple(change for child in choices for change in _creates_below(child, language))
@@ -201,6 +206,10 @@ def _suggestions(action: AppliedAction, language: str | None) -> list[ProposedSu
         if (label := _label(child, language))
     )
     return found
+
+
+def _is_one_choice(action: AppliedAction) -> bool:
+    return action.action.written.get("selectionBehavior") in _ONE | _TOGETHER
 
 
 def _is_usual(action: AppliedAction) -> bool:
@@ -217,8 +226,8 @@ def _one_recommended(found: list[ProposedSuggestion]) -> tuple[ProposedSuggestio
 
 def _creates(action: AppliedAction, language: str | None) -> Iterator[ProposedAction]:
     if action.request is not None:
-        label = _label(action, language) or str(action.request["resourceType"])
-        yield ProposedAction("create", label, _new(action.request))
+        said = _said(action, "description", language) or _label(action, language)
+        yield ProposedAction("create", said or str(action.request["resourceType"]), _new(action.request))
     if action.nested is not None:
         for nested in action.nested.actions:
             if nested.element is not None:

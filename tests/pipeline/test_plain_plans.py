@@ -86,6 +86,26 @@ def test_choices_are_taken_as_the_plan_says(
 
 
 @pytest.mark.parametrize(
+    ("behaviour", "expected"),
+    [
+        ("exactly-one", {"Choose": ["A", "C"]}),
+        ("all", {"Choose": ["Choose"]}),
+        (None, {"Choose": [], "A": ["A"], "C": ["C"]}),
+    ],
+)
+def test_alternatives_with_conditions_stay_alternatives(behaviour: str | None, expected: dict[str, list[str]]) -> None:
+    choices = [
+        offered(n, description=f"Why {n}", condition=[when(c)]) for n, c in (("A", "Yes"), ("B", "No"), ("C", "Yes"))
+    ]
+    group = {"title": "Choose", "trigger": trigger("patient-view"), "action": choices}
+    group |= {"selectionBehavior": behaviour} if behaviour else {}
+    cards = answer(known(plan(group), activity("Task")))["cards"]
+    assert {c["summary"]: [s["label"] for s in c.get("suggestions", [])] for c in cards} == expected
+    actions = [action for card in cards for s in card.get("suggestions", []) for action in s["actions"]]
+    assert [action["description"] for action in actions] == ["Why A", "Why C"]
+
+
+@pytest.mark.parametrize(
     ("hook", "expected"),
     [
         ("patient-view", ["At both", "At view", "Whenever"]),
