@@ -237,12 +237,20 @@ class _Application:
 
     def activity(self, activity: Activity, result: AppliedAction) -> dict[str, Any]:
         request = apply_activity(activity, self.subjects, self.logic, self.content.model)
+        self.reason(request, listed(result.action.written.get("reason")))
         name = str(activity.written.get("id") or request["resourceType"])
         return {
             "resourceType": request["resourceType"],
             "id": self.unique(f"{_own_id(result.action)}-{name}", request["resourceType"]),
             **{key: value for key, value in request.items() if key != "resourceType"},
         }
+
+    def reason(self, request: dict[str, Any], reasons: list[Any]) -> None:
+        """Why the action is to be done, where the request has a place for it and says nothing itself."""
+        info = self.content.model.get(str(request["resourceType"]))
+        element = info.element("reasonCode") if info is not None else None
+        if reasons and element is not None and "reasonCode" not in request:
+            request["reasonCode"] = copy.deepcopy(reasons if element.is_list else reasons[0])
 
     def questionnaire(self, questionnaire: Mapping[str, Any], result: AppliedAction) -> dict[str, Any]:
         url, version = questionnaire.get("url"), questionnaire.get("version")

@@ -162,6 +162,26 @@ def test_an_action_that_leads_elsewhere_names_the_address() -> None:
     assert group["action"] == [{"title": "T", "resource": {"reference": "https://forms.example.org/7"}}]
 
 
+def test_a_request_names_the_goals_and_the_reason_of_its_action() -> None:
+    goals = [{"id": "walk", "description": {"text": "walk"}}, {"id": "rest", "description": {"text": "rest"}}]
+    because = [{"text": "fracture"}]
+    ordered = {"definitionCanonical": f"{BASE}/ActivityDefinition/activity", "goalId": ["rest"], "reason": because}
+    result = applied(plan(ordered, goal=goals), activity())
+    contained = care_plan(result)["contained"]
+    made = next(resource for resource in contained if resource["resourceType"] == "ServiceRequest")
+    assert made["extension"][0]["valueReference"] == {"reference": "#rest"}
+    assert made["reasonCode"] == because
+    assert "extension" not in result.requests[0]  # a suggestion creates no goals that it could refer to
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"), [("Task", {"text": "a"}), ("MedicationRequest", [{"text": "a"}]), ("Contract", None)]
+)
+def test_a_reason_stands_where_the_kind_of_request_has_it(kind: str, expected: Any) -> None:
+    ordered = {"definitionCanonical": f"{BASE}/ActivityDefinition/activity", "reason": [{"text": "a"}]}
+    assert applied(plan(ordered), activity(kind)).requests[0].get("reasonCode") == expected
+
+
 def test_goals_and_messages_of_a_nested_plan_are_named_by_the_whole() -> None:
     goal = {"description": {"text": "walk again"}}
     inner = plan(
