@@ -12,6 +12,7 @@ import msgspec
 
 from cds_service.errors import CdsError
 from cds_service.facts.facts import Facts, facts_from_bundle
+from cds_service.fhir.references import parse_reference
 from cds_service.fhir.structs.decoding import Decoder
 from cds_service.fhir.structs.flavours import full
 from cds_service.knowledge.definitions import defines_of
@@ -112,8 +113,8 @@ def render_applied(applied: Applied, *, as_bundle: bool) -> dict[str, Any]:
 
 def facts_for(data: bytes, subject: str, as_of: datetime) -> Facts:
     """The facts about one subject in a Bundle; a subject that is no patient limits nothing."""
-    kind, _, identifier = subject.rpartition("/")
-    patient = identifier if kind in {"", "Patient"} else None
+    named = parse_reference(subject if "/" in subject else f"Patient/{subject}")
+    patient = named.id if named.type == "Patient" else None
     return facts_from_bundle(data, as_of=as_of, patient_id=patient, decoder=Decoder(full()))
 
 

@@ -108,6 +108,18 @@ def test_a_parameter_of_another_type_is_refused_with_its_name(
     assert status == 200 or '"Most"' in answer.get_json(force=True)["issue"][0]["diagnostics"]
 
 
+@pytest.mark.parametrize(
+    "subject", ["p", "Patient/p", "Patient/p/_history/3", "https://ehr.example.org/fhir/Patient/p"]
+)
+def test_only_the_subject_counts_however_it_is_named(client: FlaskClient, subject: str) -> None:
+    others = [{"resource": {"resourceType": "Patient", "id": name, "gender": "male"}} for name in ("a", "z")]
+    data = {**DATA, "entry": [others[0], *DATA["entry"], others[1]]}
+    parameters = [{"name": "subject", "valueString": subject}, {"name": "data", "resource": data}]
+    sent = {"resourceType": "Parameters", "parameter": parameters}
+    made = client.post("/fhir/PlanDefinition/plan/$apply", json=sent).get_json(force=True)
+    assert [contained["resourceType"] for contained in made["contained"]] == ["RequestGroup", "ServiceRequest"]
+
+
 def test_the_requirements_name_what_the_logic_reads(client: FlaskClient) -> None:
     found = client.post("/fhir/PlanDefinition/plan/$data-requirements", json=INPUTS).get_json(force=True)
     assert [requirement["type"] for requirement in found["dataRequirement"]] == ["Patient"]
