@@ -283,7 +283,8 @@ def _parameter_value(part: Mapping[str, Any]) -> Any:
                 )
                 return Concept(codes, value.get("text"))
         return value
-    return part.get("resource")
+    resource = part.get("resource")
+    return Decoder(full()).resource(_ENCODER.encode(resource)) if isinstance(resource, Mapping) else None
 
 
 def parsed_date(text: str) -> Any:

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from cds_service.errors import ErrorGroup
+from cds_service.knowledge.operations import library_parameters
 from cds_service.plans.activities import KINDS
 from cds_service.plans.rendering import all_resources, bundle, care_plan, request_group
 from cds_service.proposals.outcomes import State
-from tests.plans.applying import BASE, activity, applied, cql, plan, when
+from tests.plans.applying import BASE, activity, applied, cql, library, plan, when
 
 
 def given(language: str, expression: str) -> dict[str, Any]:
@@ -203,6 +204,46 @@ def test_a_wrong_path_is_reported_and_the_action_stays() -> None:
     result = applied(plan(action))
     assert result.messages[0].severity == "error"
     assert request_group(result)["action"][0]["title"] == "T"
+
+
+GIVEN = """library Given
+using FHIR version '4.0.1'
+parameter "Period" Interval<DateTime>
+parameter "Days" Interval<Date>
+parameter "Range" Interval<Quantity>
+parameter "Numbers" List<Integer>
+parameter "Order" FHIR.ServiceRequest
+parameter "Orders" List<FHIR.ServiceRequest>
+context Patient
+define "In period": @2025-06-15T00:00:00.0Z in "Period"
+define "In days": @2025-06-15 in "Days"
+define "In range": 5 'mg' in "Range"
+define "Sum": Sum("Numbers") = 6
+define "Ordered": "Order".status = 'draft'
+define "All ordered": Count("Orders" O where O.status = 'draft') = 1
+"""
+DRAFT = {"resourceType": "ServiceRequest", "id": "o", "status": "draft", "intent": "order"}
+YEAR = {"start": "2025-01-01", "end": "2025-12-31"}
+LITTLE = {"low": {"value": 1, "code": "mg"}, "high": {"value": 9, "unit": "mg"}}
+
+
+@pytest.mark.parametrize(
+    ("define", "given"),
+    [
+        ("In period", [{"name": "Period", "valuePeriod": YEAR}]),
+        ("In days", [{"name": "Days", "valuePeriod": YEAR}]),
+        ("In range", [{"name": "Range", "valueRange": LITTLE}]),
+        ("Sum", [{"name": "Numbers", "valueInteger": number} for number in (1, 2, 3)]),
+        ("Sum", [{"name": "Numbers", "valueInteger": 6}]),  # a list of one
+        ("Ordered", [{"name": "Order", "resource": DRAFT}]),
+        ("All ordered", [{"name": "Orders", "resource": DRAFT}]),
+    ],
+)
+def test_parameters_of_every_type_are_read_and_absent_ones_are_null(define: str, given: list[dict[str, Any]]) -> None:
+    told = plan({"title": "T", "condition": [when(define)]}, library=[f"{BASE}/Library/Given"])
+    for parts, states in ((given, {State.APPLIES}), ([], {State.CANNOT_TELL, State.DOES_NOT_APPLY})):
+        parameters = library_parameters({"resourceType": "Parameters", "parameter": parts})
+        assert applied(told, library(GIVEN, "Given"), parameters=parameters).actions[0].outcome.state in states
 
 
 def test_definitions_may_be_contained() -> None:
