@@ -253,8 +253,13 @@ def library_parameters(resource: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     seen: dict[str, int] = {}
     for part in listed(resource.get("parameter")):
-        name = str(part.get("name"))
-        value = _parameter_value(part)
+        name = str(part.get("name")) if isinstance(part, Mapping) else ""
+        try:
+            value = _parameter_value(part)
+        except (CdsError, ArithmeticError, AttributeError, TypeError, ValueError):
+            raise OperationRefused(
+                f"The parameter {name!r} cannot be read.", remedy="Send it as FHIR has it."
+            ) from None
         seen[name] = seen.get(name, 0) + 1
         if seen[name] == 1:
             found[name] = value

@@ -109,6 +109,23 @@ def test_a_parameter_of_another_type_is_refused_with_its_name(
 
 
 @pytest.mark.parametrize(
+    "part",
+    [
+        "x",
+        {"name": "Most", "valueQuantity": {"value": "x"}},
+        {"name": "Most", "valueCodeableConcept": "x"},
+        {"name": "Most", "resource": {"resourceType": "Nonsense"}},
+        {"name": "Most", "resource": {"resourceType": "ServiceRequest", "status": {"a": 1}}},
+    ],
+)
+def test_parameters_that_cannot_be_read_are_refused(client: FlaskClient, part: Any) -> None:
+    given = {"name": "parameters", "resource": {"resourceType": "Parameters", "parameter": [part]}}
+    for path in ("PlanDefinition/plan/$apply", "Library/Logic/$evaluate"):
+        answer = client.post(f"/fhir/{path}", json={**INPUTS, "parameter": [*INPUTS["parameter"], given]})
+        assert (answer.status_code, answer.get_json(force=True)["resourceType"]) == (400, "OperationOutcome")
+
+
+@pytest.mark.parametrize(
     "subject", ["p", "Patient/p", "Patient/p/_history/3", "https://ehr.example.org/fhir/Patient/p"]
 )
 def test_only_the_subject_counts_however_it_is_named(client: FlaskClient, subject: str) -> None:
