@@ -164,7 +164,7 @@ class _Call:
         applied = apply_plan(self.service.plan, self.subjects, self.logic, definitions, hook)
         asking = Asking(self.service.words, self.manner.site, self.subject, self.lost())
         proposals = action_proposals(applied, asking, self.manner.language)
-        response = self.response(proposals, (), (action_record(applied, proposals),), already_said)
+        response = self.response(proposals, (), (action_record(applied, proposals, self.logic),), already_said)
         trace = Trace(self.service, self.facts, self.logic, applied=(applied,), namespace=self.knowledge.namespace)
         return Decision(response, self.plans, trace)
 

@@ -81,6 +81,7 @@ class KnownService:
     plan: Plan
     gathered: tuple[Gathered, ...]
     deciding: Deciding | None
+    policy: Policy
     words: Vocabulary
     activities: tuple[Activity, ...] = ()  # the orders that its cards may carry
     needs: tuple[Need, ...] = ()
@@ -174,7 +175,7 @@ def _make_service(
     deciding = make_deciding(policy, plans, definitions, terminology, base) if decides else None
     words = deciding.words if deciding else _own_words(policy, plans, definitions, terminology, base)
     activities = tuple(_orders_of(plans, deciding, definitions))
-    return KnownService(identifier, hook, decides, plan, gathered, deciding, words, activities)
+    return KnownService(identifier, hook, decides, plan, gathered, deciding, policy, words, activities)
 
 
 def _own_words(

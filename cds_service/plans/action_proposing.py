@@ -12,7 +12,9 @@ from msgspec.structs import replace
 from cds_service.hooks.text import SUMMARY_LIMIT
 from cds_service.plans.answering import answers_to
 from cds_service.plans.apply import INDICATOR, Applied, AppliedAction
+from cds_service.plans.evidence import evidence_behind
 from cds_service.plans.extensions import listed, settings_of
+from cds_service.plans.logic import Logic
 from cds_service.plans.offers import Site, Subject
 from cds_service.plans.policy import worst_indicator
 from cds_service.plans.translations import in_language, translations_of
@@ -29,6 +31,7 @@ from cds_service.proposals.proposals import (
 from cds_service.proposals.records import Record
 
 _BY_PRIORITY = {"routine": "info", "urgent": "warning", "asap": "warning", "stat": "critical"}
+_COUNTING = frozenset({State.APPLIES, State.CANNOT_TELL})
 _TEXTS = ("texts of the advice",)
 _ONE, _TOGETHER = frozenset({"exactly-one", "at-most-one"}), frozenset({"all", "all-or-none"})
 _CARD = CardTemplate(
@@ -80,15 +83,17 @@ def action_proposals(applied: Applied, asking: Asking, language: str | None = No
     return tuple(found)
 
 
-def action_record(applied: Applied, proposals: Sequence[Proposal]) -> Record:
+def action_record(applied: Applied, proposals: Sequence[Proposal], logic: Logic) -> Record:
     """What the plan came to, for machines."""
     facts = open_facts(applied)
+    counting = [each.action.conditions for each in applied.walk() if each.outcome.state in _COUNTING]
     return Record(
         status="ask" if facts else "advisory",
         must_ask=facts,
         failures=tuple(dict.fromkeys(a.action.id for a in applied.walk() if a.outcome.state is State.FAILED)),
         indicator=worst_indicator([proposal.indicator for proposal in proposals]),
         plan=applied.plan.canonical,
+        evidence=evidence_behind(counting, logic, facts),
     )
 
 

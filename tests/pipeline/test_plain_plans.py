@@ -210,7 +210,10 @@ def test_an_open_question_is_asked_and_its_answer_decides() -> None:
     for suggestion, expected in zip(card["suggestions"], (["Stop smoking"], []), strict=True):
         filed = {**suggestion["actions"][0]["resource"], "id": "o"}
         assert filed["code"]["coding"] == [{"system": FACTS, "code": "smokes"}]
-        assert summaries(answer(knowledge, observation={**EMPTY, "entry": [{"resource": filed}]})) == expected
+        decided = answer(knowledge, observation={**EMPTY, "entry": [{"resource": filed}]})
+        assert summaries(decided) == expected
+        evidence = decided["extension"]["example.cds-service.decisions"][0].get("evidence", [])
+        assert [(each["fact"], each["from"]) for each in evidence] == [("smokes", ["Observation/o"])] * len(expected)
 
 
 @pytest.mark.parametrize(("priority", "indicator"), [("routine", "info"), ("urgent", "warning"), ("stat", "warning")])
