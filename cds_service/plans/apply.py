@@ -218,6 +218,9 @@ class _Application:
         if (activity := self.content.activity(canonical, within)) is not None:
             result.request = self.activity(activity, result)
             applied.requests.append(result.request)
+            if transform := activity.written.get("transform") or result.action.written.get("transform"):
+                told = f"The transform {transform} is not carried out: the request has only what its definition says."
+                applied.messages.append(Message("warning", result.action.path, told))
         elif (plan := self.content.plan(canonical, within)) is not None:
             if self.depth > _DEEPEST:
                 raise CircularPlans(f"The plan {canonical} leads back to itself.")

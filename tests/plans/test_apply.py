@@ -163,6 +163,14 @@ def test_an_action_that_leads_elsewhere_names_the_address() -> None:
     assert group["action"] == [{"title": "T", "resource": {"reference": "https://forms.example.org/7"}}]
 
 
+@pytest.mark.parametrize("on_action", [True, False])
+def test_a_transform_that_is_not_carried_out_is_told(on_action: bool) -> None:
+    transform = {"transform": f"{BASE}/StructureMap/m"}
+    ordered = {"definitionCanonical": f"{BASE}/ActivityDefinition/activity", **(transform if on_action else {})}
+    result = applied(plan(ordered), activity(**({} if on_action else transform)))
+    assert [(message.severity, "StructureMap/m" in message.text) for message in result.messages] == [("warning", True)]
+
+
 def test_a_request_names_the_goals_and_the_reason_of_its_action() -> None:
     goals = [{"id": "walk", "description": {"text": "walk"}}, {"id": "rest", "description": {"text": "rest"}}]
     because = [{"text": "fracture"}]
