@@ -82,6 +82,8 @@ def care_plan(applied: Applied) -> dict[str, Any]:
     resources = all_resources(applied)
     outcome = messages(applied)
     if outcome is not None:
+        while any(resource["id"] == outcome["id"] for resource in resources):
+            outcome["id"] += "-2"
         resources.append(outcome)
     known = {f"{resource['resourceType']}/{resource['id']}": f"#{resource['id']}" for resource in resources}
     for resource in resources:
@@ -111,6 +113,8 @@ def bundle(applied: Applied) -> dict[str, Any]:
     resources = all_resources(applied)
     outcome = messages(applied)
     if outcome is not None:
+        while any(resource["id"] == outcome["id"] for resource in resources):
+            outcome["id"] += "-2"
         resources.append(outcome)
     return {
         "resourceType": "Bundle",

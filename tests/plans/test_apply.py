@@ -171,6 +171,14 @@ def test_a_transform_that_is_not_carried_out_is_told(on_action: bool) -> None:
     assert [(message.severity, "StructureMap/m" in message.text) for message in result.messages] == [("warning", True)]
 
 
+def test_no_two_parts_of_the_result_have_the_same_id() -> None:
+    broken = {"title": "T", "condition": [when("Broken")]}
+    result = applied(plan(broken, id="messages", url=f"{BASE}/PlanDefinition/messages"))
+    whole = care_plan(result)
+    assert [part["id"] for part in whole["contained"]] == ["messages", "messages-2"]
+    assert whole["extension"][0]["valueReference"] == {"reference": "#messages-2"}
+
+
 def test_a_request_names_the_goals_and_the_reason_of_its_action() -> None:
     goals = [{"id": "walk", "description": {"text": "walk"}}, {"id": "rest", "description": {"text": "rest"}}]
     because = [{"text": "fracture"}]
