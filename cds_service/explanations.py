@@ -46,12 +46,21 @@ class Node:
             yield from child.walk()
 
 
+@dataclass(frozen=True, slots=True)
+class _About:
+    """What an explanation looks things up in."""
+
+    logic: Logic
+    knowledge: Knowledge
+    order: str | None = None  # the order itself is no evidence, save for what it names as its reason
+
+
 def explain(decision: Decision, knowledge: Knowledge, *, silent: bool = False) -> list[Node]:
     """The tree: order, level, scenario, criterion, definition, evidence; rules and checks beside it."""
     nodes = [_judged(judged, knowledge, silent) for judged in decision.trace.judged]
     for applied in decision.trace.applied:
         plan = Node("plan", applied.plan.title, id=applied.plan.canonical)
-        plan.children = [_applied(action, decision.trace.logic, knowledge) for action in applied.actions]
+        plan.children = [_applied(action, _About(decision.trace.logic, knowledge)) for action in applied.actions]
         nodes.append(plan)
     facts = decision.trace.facts
     aside = (f"{bad.type_name or 'A resource'} could not be read: {bad.reason}" for bad in facts.set_aside)
@@ -77,29 +86,28 @@ def _judgement(judgement: Judgement, knowledge: Knowledge, silent: bool) -> Iter
     logic = judgement.logic
     if logic is None:
         return
+    about = _About(logic, knowledge, judgement.record.order)
     if judgement.selection is not None:
-        yield from _selection(judgement.selection, logic, knowledge)
+        yield from _selection(judgement.selection, about)
     for finding in judgement.findings:
         if silent or finding.fires or finding.outcome.state in (State.CANNOT_TELL, State.FAILED):
-            yield _finding(finding, logic, knowledge)
+            yield _finding(finding, about)
     for check in judgement.checks:
-        yield _finding(check, logic, knowledge)
+        yield _finding(check, about)
 
 
-def _selection(selection: Selection, logic: Logic, knowledge: Knowledge) -> Iterator[Node]:
+def _selection(selection: Selection, about: _About) -> Iterator[Node]:
     if selection.excluded is not None:
         yield Node("note", selection.excluded.says, selection.excluded.reason)
     for alternative in selection.group.alternatives:
         outcome = selection.outcomes.get(alternative.id)
         if outcome is not None:
-            yield _alternative(alternative, outcome, selection, logic, knowledge)
+            yield _alternative(alternative, outcome, selection, about)
     if selection.situation is not None:
         yield Node("note", selection.situation.says, selection.situation.reason)
 
 
-def _alternative(
-    alternative: Alternative, outcome: Outcome, selection: Selection, logic: Logic, knowledge: Knowledge
-) -> Node:
+def _alternative(alternative: Alternative, outcome: Outcome, selection: Selection, about: _About) -> Node:
     result = _SIGNS[outcome.state]
     if selection.primary is alternative:
         result += ", leads"
@@ -108,11 +116,11 @@ def _alternative(
     node = Node("scenario", alternative.title, result, alternative.id)
     if outcome.facts:
         node.details["needs"] = list(outcome.facts)
-    node.children = [_condition(criterion, logic, knowledge, "criterion") for criterion in alternative.criteria]
+    node.children = [_condition(criterion, about, "criterion") for criterion in alternative.criteria]
     return node
 
 
-def _finding(finding: Finding, logic: Logic, knowledge: Knowledge) -> Node:
+def _finding(finding: Finding, about: _About) -> Node:
     rule = finding.rule
     result = _SIGNS[finding.outcome.state]
     if rule.is_check:
@@ -120,27 +128,28 @@ def _finding(finding: Finding, logic: Logic, knowledge: Knowledge) -> Node:
     node = Node("check" if rule.is_check else "rule", finding.statement, result, rule.id)
     node.details = {"severity": rule.severity, "needs": list(finding.outcome.facts), "reason": finding.outcome.reason}
     expressions = [*rule.conditions, *([rule.check] if rule.check is not None else [])]
-    node.children = [_condition(expression, logic, knowledge, "condition") for expression in expressions]
+    node.children = [_condition(expression, about, "condition") for expression in expressions]
     return node
 
 
-def _condition(expression: Expression, logic: Logic, knowledge: Knowledge, kind: str) -> Node:
-    outcome = logic.outcome(expression)
-    node = Node(kind, _words(expression, knowledge), _SIGNS[outcome.state])
+def _condition(expression: Expression, about: _About, kind: str) -> Node:
+    outcome = about.logic.outcome(expression)
+    node = Node(kind, _words(expression, about.knowledge), _SIGNS[outcome.state])
     if outcome.facts:
         node.details["needs"] = list(outcome.facts)
     if outcome.reason:
         node.details["reason"] = outcome.reason
     if isinstance(expression, Define):
         node.id = f"{expression.library}.{expression.name}"
-        node.children = list(_facts((expression.library, expression.name), logic, knowledge))
+        node.children = list(_facts((expression.library, expression.name), about))
     return node
 
 
-def _facts(key: tuple[str, str], logic: Logic, knowledge: Knowledge) -> Iterator[Node]:
-    for fact in knowledge.facts.below(key):
+def _facts(key: tuple[str, str], about: _About) -> Iterator[Node]:
+    logic = about.logic
+    for fact in about.knowledge.facts.below(key):
         try:
-            evidence = fact_evidence(fact, logic, logic.read_from_text())
+            evidence = fact_evidence(fact, logic, logic.read_from_text(), about.order)
         except CdsError:
             evidence = None
         if evidence is None:
@@ -152,15 +161,15 @@ def _facts(key: tuple[str, str], logic: Logic, knowledge: Knowledge) -> Iterator
         yield node
 
 
-def _applied(action: AppliedAction, logic: Logic, knowledge: Knowledge) -> Node:
+def _applied(action: AppliedAction, about: _About) -> Node:
     element: Mapping[str, Any] = action.element or {}
     title = str(element.get("title") or action.action.title or action.action.description or action.action.id)
     node = Node("action", title, _SIGNS[action.outcome.state], action.action.id)
     node.details = {"needs": list(action.outcome.facts), "reason": action.outcome.reason}
-    node.children = [_condition(condition, logic, knowledge, "condition") for condition in action.action.conditions]
-    node.children += [_applied(child, logic, knowledge) for child in action.children]
+    node.children = [_condition(condition, about, "condition") for condition in action.action.conditions]
+    node.children += [_applied(child, about) for child in action.children]
     if action.nested is not None:
-        node.children += [_applied(child, logic, knowledge) for child in action.nested.actions]
+        node.children += [_applied(child, about) for child in action.nested.actions]
     return node
 
 

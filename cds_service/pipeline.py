@@ -30,7 +30,7 @@ from cds_service.knowledge.running import logic_for
 from cds_service.knowledge.services import Deciding, KnownService
 from cds_service.patient_data.gather import gather
 from cds_service.patient_data.sources import Sources
-from cds_service.plans.action_proposing import action_proposals
+from cds_service.plans.action_proposing import Asking, action_proposals, action_record
 from cds_service.plans.activities import Subjects
 from cds_service.plans.apply import Activity, Applied, apply_activity, apply_plan
 from cds_service.plans.call_parameters import (
@@ -160,8 +160,11 @@ class _Call:
     # --- plans that decide nothing of ours
 
     def apply(self, already_said: frozenset[str]) -> Decision:
-        applied = apply_plan(self.service.plan, self.subjects, self.logic, self.knowledge.definitions)
-        response = self.response(action_proposals(applied), (), (), already_said)
+        hook, definitions = self.request.hook, self.knowledge.definitions
+        applied = apply_plan(self.service.plan, self.subjects, self.logic, definitions, hook)
+        asking = Asking(self.service.words, self.manner.site, self.subject, self.lost())
+        proposals = action_proposals(applied, asking, self.manner.language)
+        response = self.response(proposals, (), (action_record(applied, proposals, self.logic),), already_said)
         trace = Trace(self.service, self.facts, self.logic, applied=(applied,), namespace=self.knowledge.namespace)
         return Decision(response, self.plans, trace)
 

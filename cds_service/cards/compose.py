@@ -27,6 +27,7 @@ _SERIOUSNESS = {"critical": 0, "warning": 1, "info": 2}
 _CONCERN_FIRST = {"rules": 0, "questions": 1, "rating": 2}
 KEY_EXTENSION = "decision-key"
 _NO_WORDS = "Advice that could not be shown in full"  # the words of a card are content; that they fail must not hide it
+_EXCLUSIVE = frozenset({"replace", "choose"})  # kinds of suggestions of which only one can be taken
 _AS_WRITTEN: Mapping[str, Any] = {}
 
 
@@ -106,7 +107,10 @@ def _plain(proposal: Proposal, extension: Mapping[str, Any], uuid: str) -> Card:
 
 def _texts(template: CardTemplate, language: str | None) -> tuple[tuple[str, ...], str]:
     """The forms of the summary and the detail, in a language where there are translations."""
-    translated = template.translations.get(language, _AS_WRITTEN) if language else _AS_WRITTEN
+    known = template.translations
+    translated = (
+        (known.get(language) or known.get(language.partition("-")[0], _AS_WRITTEN)) if language else _AS_WRITTEN
+    )
     forms = translated.get("summary")
     summary = (forms,) if isinstance(forms, str) else tuple(forms) if forms else template.summary
     return summary, str(translated.get("detail") or template.detail)
@@ -120,7 +124,7 @@ def _behaviour(suggestions: tuple[ProposedSuggestion, ...]) -> SelectionBehavior
     if len(suggestions) == 1:
         return "at-most-one"
     for suggestion in suggestions:
-        if suggestion.kind == "replace":
+        if suggestion.kind in _EXCLUSIVE:
             return "at-most-one"
     return "any"
 

@@ -22,14 +22,13 @@ def hook_call(case: Case, service: KnownService, as_of_member: str) -> dict[str,
         sent = dict(case.request)
         sent["extension"] = {**(sent.get("extension") or {}), as_of_member: case.as_of}
         return sent
-    deciding = service.deciding
-    policy = deciding.knowhow.policy if deciding else None
+    policy = service.policy if service.deciding or service.questions else None
     chart = [dict(resource) for resource in case.resources]
     patient_id = next((str(r.get("id")) for r in chart if r.get("resourceType") == "Patient"), PATIENT)
     if not any(r.get("resourceType") == "Patient" for r in chart):
         chart.append(_patient(case))
-    if policy is not None and deciding is not None:
-        questions = deciding.words.questions
+    if policy is not None:
+        questions = service.words.questions
         chart += [
             _observation(fact, value, number, case, patient_id, policy, questions)
             for number, (fact, value) in enumerate(case.facts.items(), 1)

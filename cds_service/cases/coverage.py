@@ -28,7 +28,10 @@ class Coverage:
         """Count what one case reached."""
         if result.decision is None:
             return
-        for judged in result.decision.trace.judged:
+        trace = result.decision.trace
+        if trace.applied:
+            self.facts |= {fact.id for fact in facts if _was_known(trace.logic.run, fact)}
+        for judged in trace.judged:
             self.facts |= {entry.fact for entry in judged.evidence if entry.value is not None}
             for judgement in judged.judgements:
                 if judgement.logic is not None:

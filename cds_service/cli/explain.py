@@ -69,7 +69,10 @@ def _decide(args: argparse.Namespace, knowledge: Knowledge) -> Decision:
 
 def _print(node: Node, depth: int) -> None:
     name = f"{node.id}  " if node.id and node.kind in {"scenario", "rule", "check"} else ""
-    line = f"{'  ' * depth}{name}{node.text}: {node.result}" if node.result else f"{'  ' * depth}{name}{node.text}"
+    said = f"{node.text.removesuffix('.')}: {node.result}" if node.result else node.text
+    line = f"{'  ' * depth}{name}{said}"
+    if plan := node.id if node.kind == "plan" else node.details.get("plan"):
+        line += f"  ({plan})"
     if node.details.get("needs"):
         line += f"  (would need {', '.join(node.details['needs'])})"
     if node.details.get("from"):

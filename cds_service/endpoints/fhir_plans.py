@@ -116,11 +116,10 @@ def _library(text: CqlText) -> Mapping[str, Any]:
 def _question_page(knowledge: Knowledge, identifier: str) -> Mapping[str, Any] | None:
     """The Questionnaire that a question card links to; its id names the facts that it asks for."""
     for service in knowledge.services.values():
-        if service.deciding is not None:
-            book = service.deciding.words.questions
-            facts = book.facts_of(identifier)
-            if facts:
-                return book.questionnaire(facts)
+        book = service.questions
+        facts = book.facts_of(identifier) if book is not None else None
+        if book is not None and facts:
+            return book.questionnaire(facts)
     return None
 
 
@@ -142,6 +141,9 @@ def _plan(knowledge: Knowledge, identifier: str | None, parameters: Any) -> Plan
             if isinstance(part, Mapping) and part.get("name") in {"url", "canonical"}:
                 canonical = next((str(v) for k, v in part.items() if k.startswith("value")), "")
                 plan = knowledge.definitions.plan(canonical)
+                version = canonical.partition("|")[2]
+                if plan is not None and version and plan.version != version:
+                    raise NotLoaded(f"Of {plan.url} the version {version} is not loaded, but {plan.version} is.")
         if plan is None:
             raise OperationRefused("No plan was named, or none that is loaded.", remedy="Send url, or call it by id.")
     if plan is None:

@@ -15,6 +15,7 @@ from cds_service.hooks.rendering import encode_json
 STATUS: Mapping[str, int] = {
     "malformed-request": 400,
     "wrong-hook": 400,
+    "wrong-parameter": 400,
     "limit-exceeded": 400,
     "too-deep": 400,
     "number-too-long": 400,

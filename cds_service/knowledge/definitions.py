@@ -7,7 +7,7 @@ from typing import Any
 
 from cds_service.errors import CdsError, ContentError, Span
 from cds_service.fhir.model.types import Model, r4
-from cds_service.knowledge.reading import Content, ContentResource, CqlText
+from cds_service.knowledge.reading import Content, ContentResource, CqlText, version_key
 from cds_service.plans.apply import Activity
 from cds_service.plans.definitions import Action, Plan, dynamic_values_of, read_plan
 from cds_service.plans.expressions import Expression, InlineCql, Unusable
@@ -32,6 +32,7 @@ class Definitions:
         self.facts = FactCatalogue(())  # known once the CQL is compiled
         self._libraries = content.libraries
         self._library_urls = {library.url: name for name, library in content.libraries.items()}
+        self._library_ids = {library.id: name for name, library in content.libraries.items() if library.id}
         self._resources: dict[tuple[str, str], ContentResource] = {}
         self._by_id: dict[tuple[str, str], ContentResource] = {}
         self._contained: dict[str, Mapping[str, Any]] = {}
@@ -39,15 +40,19 @@ class Definitions:
         self._activities: dict[str, Activity] = {}
         self._groups: dict[int, ScenarioGroup] = {}
         self.origins: dict[str, str] = {}
-        for found in content.resources:
+        newest_last = sorted(content.resources, key=lambda found: version_key(found.version))
+        for found in newest_last:
             self._register(found)
-        for found in list(self._by_id.values()):
+        for found in newest_last:
             self._read(found)
 
     # --- what the plan engine asks
 
     def plan(self, canonical: str, within: str = "") -> Plan | None:
-        """The PlanDefinition of that canonical (`#id`: contained in the resource `within`)."""
+        """The PlanDefinition of that canonical (`#id`: contained in the resource `within`).
+
+        Of several versions the one that is named, else the newest.
+        """
         return self._plans.get(self._key(canonical, within)) or self._plans.get(_bare(canonical))
 
     def activity(self, canonical: str, within: str = "") -> Activity | None:
@@ -60,8 +65,10 @@ class Definitions:
         if key in self._contained:
             found = self._contained[key]
             return found if found.get("resourceType") == type_name else None
-        entry = self._resources.get((type_name, _bare(canonical))) or self._by_id.get(
-            (type_name, canonical.rpartition("/")[2])
+        entry = (
+            self._resources.get((type_name, key))
+            or self._resources.get((type_name, _bare(canonical)))
+            or self._by_id.get((type_name, canonical.rpartition("/")[2]))
         )
         return entry.resource if entry else None
 
@@ -74,8 +81,8 @@ class Definitions:
 
     @property
     def plans(self) -> tuple[Plan, ...]:
-        """All PlanDefinitions that stand on their own, in order of their ids."""
-        own = {id(plan): plan for key, plan in self._plans.items() if "#" not in key}
+        """All PlanDefinitions that stand on their own, each in its newest version, in order of their ids."""
+        own = {id(plan): plan for key, plan in self._plans.items() if "#" not in key and "|" not in key}
         return tuple(sorted(own.values(), key=lambda plan: plan.id))
 
     @property
@@ -87,6 +94,13 @@ class Definitions:
     def activities(self) -> tuple[Activity, ...]:
         """All ActivityDefinitions, each once."""
         return tuple({id(activity): activity for activity in self._activities.values()}.values())
+
+    def activities_of(self, plan: Plan) -> Iterator[Activity]:
+        """The ActivityDefinitions that the actions of a plan name."""
+        for action in plan.walk():
+            found = self.activity(action.definition, plan.url) if action.definition else None
+            if found is not None:
+                yield found
 
     def plan_by_id(self, identifier: str) -> Plan | None:
         """The PlanDefinition with that id."""
@@ -108,12 +122,12 @@ class Definitions:
                 yield self._libraries[name]
 
     def library_name(self, canonical: str) -> str | None:
-        """The name of the CQL library at a canonical; by the last part of the url where nothing has that url."""
+        """The name of the CQL library at a canonical; where nothing has that url, its last part is a name or an id."""
         bare = _bare(canonical)
         if bare in self._library_urls:
             return self._library_urls[bare]
         last = bare.rpartition("/")[2]
-        return last if last in self._libraries else None
+        return last if last in self._libraries else self._library_ids.get(last)
 
     def has_definition(self, library: str, name: str) -> bool:
         """Whether the library has a definition of that name."""
@@ -147,7 +161,8 @@ class Definitions:
                 found.append(UnusableDefinition(f"{place}: {expression.reason}", where=Span(origin, 1, 1)))
         for plan in self._each_plan():
             for action in plan.walk():
-                if action.definition and not self._is_known(action.definition, plan.url):
+                named = action.written.get("definitionCanonical")
+                if named and not self._is_known(str(named), plan.url):
                     what = f"{plan.id}.{action.path}: {action.definition} is not loaded."
                     where = Span(self.origins.get(plan.url, plan.id), 1, 1)
                     found.append(UnusableDefinition(what, where=where, remedy="Add it, or correct the canonical."))
@@ -159,24 +174,27 @@ class Definitions:
         yield from {id(plan): plan for plan in self._plans.values()}.values()
 
     def _register(self, found: ContentResource) -> None:
-        if found.url:
-            before = self._resources.get((found.type, found.url))
-            if before is None or found.version >= before.version:
-                self._resources[found.type, found.url] = found
         self._by_id[found.type, found.id] = found
         if found.url:
+            self._resources[found.type, found.url] = found
+            self._resources[found.type, f"{found.url}|{found.version}"] = found
             self.origins[found.url] = found.origin
 
     def _read(self, found: ContentResource) -> None:
         if found.type not in {"PlanDefinition", "ActivityDefinition"}:
             return
         url = found.url or f"{found.type}/{found.id}"
-        self._read_one(found.resource, (url, f"{found.type}/{found.id}"), None)
+        self._read_one(found.resource, (url, f"{found.type}/{found.id}", f"{url}|{found.version}"), None)
         own_library = self._primary(found.resource)
-        for contained in listed(found.resource.get("contained")):
-            key = f"{url}#{contained.get('id')}"
-            self._contained[key] = contained
-            self._read_one(contained, (key,), own_library)
+        siblings = listed(found.resource.get("contained"))
+        scopes = [
+            url,
+            *(str(each.get("url") or each.get("id")) for each in siblings),
+        ]  # they name each other the same way
+        for contained in siblings:
+            keys = tuple(f"{scope}#{contained.get('id')}" for scope in scopes)
+            self._contained.update(dict.fromkeys(keys, contained))
+            self._read_one(contained, keys, own_library)
 
     def _read_one(self, resource: Mapping[str, Any], keys: tuple[str, ...], fallback: str | None) -> None:
         library = self._primary(resource) or fallback
@@ -199,7 +217,7 @@ class Definitions:
 
     @staticmethod
     def _key(canonical: str, within: str) -> str:
-        return f"{within}{canonical}" if canonical.startswith("#") else _bare(canonical)
+        return f"{within}{canonical}" if canonical.startswith("#") else canonical
 
     def _is_known(self, canonical: str, within: str) -> bool:
         return (

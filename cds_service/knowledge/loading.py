@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -128,6 +128,10 @@ def make_knowledge(
     services = make_services(definitions, terminology, options.base, errors)  # again: now the facts are known
     services = {name: _offered(service, reach, model) for name, service in services.items()}
     paths = FhirPaths(model, terminology)
+    if not options.whole:
+        errors += _wrong_paths(definitions, paths)
+    if errors:
+        raise ErrorGroup(tuple(errors))
     structs = _structs(compiled, definitions, services, paths, options, reads_texts=texts is not None)
     parameters = site_parameters(content.parameters, compiled, model, errors)
     if errors:
@@ -146,6 +150,17 @@ def make_knowledge(
         reads=_unreadable_reads(definitions, reach),
         parameter_names=frozenset(p.name for name in compiled.libraries for p in compiled.parameters(name)),
     )
+
+
+def _wrong_paths(definitions: Definitions, paths: FhirPaths) -> Iterator[CdsError]:
+    """The FHIRPath of plans that can never be evaluated, with where it stands."""
+    for expression, place, origin in definitions.expressions():
+        if isinstance(expression, FhirPath):
+            try:
+                paths.reads(expression.text)
+            except CdsError as error:
+                what = f"{place}: {expression.text}: {error.what}"
+                yield UnusableDefinition(what, where=Span(origin, 1, 1), remedy=error.remedy)
 
 
 def _causes_first(errors: Sequence[CdsError]) -> tuple[CdsError, ...]:

@@ -12,6 +12,7 @@ import msgspec
 
 from cds_service.errors import CdsError
 from cds_service.facts.facts import Facts, facts_from_bundle
+from cds_service.fhir.references import parse_reference
 from cds_service.fhir.structs.decoding import Decoder
 from cds_service.fhir.structs.flavours import full
 from cds_service.knowledge.definitions import defines_of
@@ -112,8 +113,8 @@ def render_applied(applied: Applied, *, as_bundle: bool) -> dict[str, Any]:
 
 def facts_for(data: bytes, subject: str, as_of: datetime) -> Facts:
     """The facts about one subject in a Bundle; a subject that is no patient limits nothing."""
-    kind, _, identifier = subject.rpartition("/")
-    patient = identifier if kind in {"", "Patient"} else None
+    named = parse_reference(subject if "/" in subject else f"Patient/{subject}")
+    patient = named.id if named.type == "Patient" else None
     return facts_from_bundle(data, as_of=as_of, patient_id=patient, decoder=Decoder(full()))
 
 
@@ -124,6 +125,8 @@ def data_requirements(knowledge: Knowledge, plan: Plan) -> dict[str, Any]:
     for each in plans:
         for action in each.walk():
             expressions += [*action.conditions, *(dynamic.expression for dynamic in action.dynamic_values)]
+        for activity in knowledge.definitions.activities_of(each):
+            expressions += [dynamic.expression for dynamic in activity.dynamic_values]
     for service in knowledge.services.values():
         if service.plan is plan:
             expressions += service.expressions()
@@ -250,8 +253,13 @@ def library_parameters(resource: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     seen: dict[str, int] = {}
     for part in listed(resource.get("parameter")):
-        name = str(part.get("name"))
-        value = _parameter_value(part)
+        name = str(part.get("name")) if isinstance(part, Mapping) else ""
+        try:
+            value = _parameter_value(part)
+        except (CdsError, ArithmeticError, AttributeError, TypeError, ValueError):
+            raise OperationRefused(
+                f"The parameter {name!r} cannot be read.", remedy="Send it as FHIR has it."
+            ) from None
         seen[name] = seen.get(name, 0) + 1
         if seen[name] == 1:
             found[name] = value
@@ -280,7 +288,8 @@ def _parameter_value(part: Mapping[str, Any]) -> Any:
                 )
                 return Concept(codes, value.get("text"))
         return value
-    return part.get("resource")
+    resource = part.get("resource")
+    return Decoder(full()).resource(_ENCODER.encode(resource)) if isinstance(resource, Mapping) else None
 
 
 def parsed_date(text: str) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from cds_service.errors import CdsError
 from cds_service.facts.facts import Facts
 from cds_service.fhir.model.types import Model
 from cds_service.fhir.structs.decoding import Decoder
@@ -48,8 +49,12 @@ class FhirPaths:
         return self._path(text, getattr(about, "fhir_type", None), known).evaluate(about, environment)
 
     def reads(self, text: str) -> Reads | _All:
-        """The elements that `text` reads, by type; ALL where only its variables would tell."""
-        return self._path(text, None, tuple((name, None) for name in sorted(variables_of(text)))).reads()
+        """The elements that `text` reads about a patient, by type; ALL where only its variables would tell."""
+        variables = tuple((name, None) for name in sorted(variables_of(text)))
+        try:
+            return self._path(text, "Patient", variables).reads()
+        except CdsError:  # about something else, or wrong: whoever evaluates it is told
+            return self._path(text, None, variables).reads()
 
     def _path(self, text: str, about: str | None, variables: tuple[tuple[str, str | None], ...]) -> Compiled:
         key = (text, about, variables)

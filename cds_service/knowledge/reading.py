@@ -24,7 +24,8 @@ CANONICAL_BASE = "https://cds-service.example/fhir"
 _OURS = re.compile(re.escape(CANONICAL_BASE) + r"(?!/StructureDefinition/)")
 _TERMINOLOGY = frozenset({"ValueSet", "CodeSystem", "ConceptMap"})
 _IGNORED_FOLDERS = frozenset({"cases", "synthetic", "tests", "terminology", "node_modules"})
-_LIBRARY_LINE = re.compile(r"^\s*library\s+(?P<name>(?:\"[^\"]+\"|[\w.]+))(?:\s+version\s+'(?P<version>[^']*)')?", re.M)
+_QUALIFIED = r"(?:\w+\.|\"[^\"]+\"\.)*(?P<name>\"[^\"]+\"|\w+)"  # what stands before the name is its namespace
+_LIBRARY_LINE = re.compile(rf"^\s*library\s+{_QUALIFIED}(?:\s+version\s+'(?P<version>[^']*)')?", re.M)
 # A comment may hold quotes and a string may hold "//", so whichever begins first wins.
 _COMMENTS_AND_STRINGS = re.compile(
     r"(?P<comment>/\*.*?\*/|//[^\n]*)|(?P<kept>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`(?:[^`\\]|\\.)*`)", re.S
@@ -32,7 +33,7 @@ _COMMENTS_AND_STRINGS = re.compile(
 _DEFINE = re.compile(
     r"\bdefine\s+(?:public\s+|private\s+)?(?!fluent\b|function\b)(?P<name>\"(?:[^\"\\]|\\.)*\"|[A-Za-z_]\w*)\s*:"
 )
-_INCLUDE = re.compile(r"^\s*include\s+(?P<name>(?:\"[^\"]+\"|[\w.]+))", re.M)
+_INCLUDE = re.compile(rf"\binclude\s+{_QUALIFIED}")
 _PARAMETER = re.compile(r"^\s*parameter\s+(?P<name>\"[^\"]+\"|[A-Za-z_]\w*)", re.M)
 
 
@@ -55,6 +56,7 @@ class CqlText:
     defines: frozenset[str]
     includes: frozenset[str]
     parameters: frozenset[str]
+    id: str = ""  # of the Library resource that it comes from
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +213,7 @@ class _Reader:
         version = (line["version"] if line and line["version"] else "") or (library.version if library else "")
         url = (library.url if library and library.url else "") or f"{self.base}/Library/{name.rpartition('.')[2]}"
         before = self.content.libraries.get(name)
-        if before is not None and (before.is_file or _version_key(before.version) > _version_key(version)):
+        if before is not None and (before.is_file or version_key(before.version) > version_key(version)):
             return  # the newer one, and a file before a resource made from it
         self.content.libraries[name] = CqlText(
             name=name,
@@ -223,6 +225,7 @@ class _Reader:
             defines=frozenset(_unquoted(match["name"]) for match in _DEFINE.finditer(bare)),
             includes=frozenset(match["name"].strip('"') for match in _INCLUDE.finditer(plain)),
             parameters=frozenset(match["name"].strip('"') for match in _PARAMETER.finditer(plain)),
+            id=library.id if library else "",
         )
 
     def rebased(self, text: str) -> str:
@@ -236,7 +239,8 @@ def _unquoted(name: str) -> str:
     return name[1:-1].replace('\\"', '"') if name.startswith('"') else name
 
 
-def _version_key(version: str) -> tuple[tuple[int, str], ...]:
+def version_key(version: str) -> tuple[tuple[int, str], ...]:
+    """What orders versions: `1.10` comes after `1.2`."""
     return tuple((int(part) if part.isdigit() else -1, part) for part in re.split(r"[.\-]", version) if part)
 
 

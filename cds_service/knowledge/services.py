@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from hashlib import blake2b
 
 from cds_service.errors import CdsError, ContentError, Span
 from cds_service.hooks.services import Service
 from cds_service.knowledge.definitions import Definitions
+from cds_service.knowledge.reading import closure
 from cds_service.patient_data.needs import Need
 from cds_service.plans.apply import Activity
-from cds_service.plans.definitions import Action, Plan
+from cds_service.plans.definitions import Plan
 from cds_service.plans.expressions import Define, Expression
 from cds_service.plans.extensions import listed
+from cds_service.plans.facts_catalogue import FactCatalogue
 from cds_service.plans.knowhow import Knowhow
 from cds_service.plans.orders import OrderCodes, read_order_codes
 from cds_service.plans.policy import Policy, read_policy
@@ -78,6 +81,9 @@ class KnownService:
     plan: Plan
     gathered: tuple[Gathered, ...]
     deciding: Deciding | None
+    policy: Policy
+    words: Vocabulary
+    activities: tuple[Activity, ...] = ()  # the orders that its cards may carry
     needs: tuple[Need, ...] = ()
     offer: Service | None = None
 
@@ -92,6 +98,11 @@ class KnownService:
         return tuple(gathered for gathered in self.gathered if gathered.guards)
 
     @property
+    def questions(self) -> QuestionBook | None:
+        """What it can ask so that the answers can be filed; None where content names no codes for facts."""
+        return self.words.questions if self.words.questions.facts_system else None
+
+    @property
     def plans(self) -> tuple[Plan, ...]:
         """The service's own plan and those that it gathers."""
         return (self.plan, *(gathered.plan for gathered in self.gathered))
@@ -102,6 +113,8 @@ class KnownService:
             for action in plan.walk():
                 yield from action.conditions
                 yield from (dynamic.expression for dynamic in action.dynamic_values)
+        for activity in self.activities:
+            yield from (dynamic.expression for dynamic in activity.dynamic_values)
         if self.deciding is not None:
             yield from policy_expressions(self.deciding.knowhow)
 
@@ -133,7 +146,7 @@ def make_services(
     for plan in definitions.plans:
         if plan.written.get("status") in _INACTIVE:
             continue
-        hooks = tuple(dict.fromkeys(hook for action in plan.walk() for hook in _hooks(action)))
+        hooks = tuple(dict.fromkeys(hook for action in plan.walk() for hook in action.hooks))
         for hook in hooks:
             identifier = plan.id if len(hooks) == 1 else f"{plan.id}-{hook}"
             try:
@@ -141,13 +154,12 @@ def make_services(
             except CdsError as error:
                 errors.append(error)
                 continue
+            if identifier in found:
+                what = f"Two plans make the service {identifier}: {found[identifier].plan.url} and {plan.url}."
+                where = Span(definitions.origins.get(plan.url, plan.id), 1, 1)
+                errors.append(UnusableService(what, where=where, remedy="Give one of them another id."))
             found[identifier] = service
     return found
-
-
-def _hooks(action: Action) -> list[str]:
-    triggers = [trigger for trigger in listed(action.written.get("trigger")) if isinstance(trigger, Mapping)]
-    return [str(t["name"]) for t in triggers if t.get("type") == "named-event" and t.get("name")]
 
 
 def _make_service(
@@ -159,11 +171,32 @@ def _make_service(
         what = f"The plan {plan.id} decides {decides!r}; it may be one of {', '.join(sorted(DECIDES))}."
         raise UnusableService(what, where=origin)
     gathered = tuple(_gather(plan, definitions))
-    deciding = None
-    if decides:
-        policy = _policy(plan, definitions, origin)
-        deciding = make_deciding(policy, (plan, *(g.plan for g in gathered)), definitions, terminology, base)
-    return KnownService(identifier, hook, decides, plan, gathered, deciding)
+    policy, plans = _policy(plan, definitions, origin), (plan, *(g.plan for g in gathered))
+    deciding = make_deciding(policy, plans, definitions, terminology, base) if decides else None
+    words = deciding.words if deciding else _own_words(policy, plans, definitions, terminology, base)
+    activities = tuple(_orders_of(plans, deciding, definitions))
+    return KnownService(identifier, hook, decides, plan, gathered, deciding, policy, words, activities)
+
+
+def _own_words(
+    policy: Policy, plans: Sequence[Plan], definitions: Definitions, terminology: Terminology, base: str
+) -> Vocabulary:
+    """The words of a plan that is applied as it is: for the facts of its own libraries."""
+    texts = definitions.content.libraries
+    own = {text.name for plan in plans for each in definitions.libraries_of(plan) for text in closure(texts, each.name)}
+    facts = FactCatalogue(fact for fact in definitions.facts.facts if fact.library in own)
+    prefix = f"ask-{blake2b(policy.plan.url.encode(), digest_size=4).hexdigest()}."
+    return _words(policy, facts, definitions, terminology, base, prefix)
+
+
+def _orders_of(plans: Sequence[Plan], deciding: Deciding | None, definitions: Definitions) -> Iterator[Activity]:
+    for plan in plans:
+        yield from definitions.activities_of(plan)
+    if deciding is not None:
+        yield from deciding.activities.values()
+        for rule in deciding.knowhow.rules.rules:
+            offered = (definitions.activity(each.definition, rule.plan.url) for each in rule.offers)
+            yield from (activity for activity in offered if activity is not None)
 
 
 def _gather(plan: Plan, definitions: Definitions) -> Iterator[Gathered]:
@@ -208,7 +241,7 @@ def make_deciding(
         knowhow=knowhow,
         rules_of=rules_of,
         groups_of=groups_of,
-        words=_words(policy, definitions, terminology, base),
+        words=_words(policy, definitions.facts, definitions, terminology, base, "ask-"),
         codes=read_order_codes(maps, policy.procedures, policy.regions, policy.levels),
         activities=_activities(definitions, policy.procedures),
     )
@@ -223,8 +256,9 @@ def _activities(definitions: Definitions, procedures: str) -> Mapping[str, Activ
     return found
 
 
-def _words(policy: Policy, definitions: Definitions, terminology: Terminology, base: str) -> Vocabulary:
-    facts = definitions.facts
+def _words(
+    policy: Policy, facts: FactCatalogue, definitions: Definitions, terminology: Terminology, base: str, prefix: str
+) -> Vocabulary:
     concepts = {concept.code: concept for concept in terminology.concepts(policy.facts)} if policy.facts else {}
     names = {code: concept.display for code, concept in concepts.items() if concept.display}
     short = policy.words.get("fact")
@@ -245,7 +279,7 @@ def _words(policy: Policy, definitions: Definitions, terminology: Terminology, b
     if isinstance(written, Mapping):
         answers.update({str(key): str(value) for key, value in written.items()})
     authored = definitions.resource("Questionnaire", policy.questions) if policy.questions else None
-    questions: QuestionBook = read_questions(facts, authored, policy.facts, names, units, options, base)
+    questions: QuestionBook = read_questions(facts, authored, policy.facts, names, units, options, base, prefix)
     return Vocabulary(names, answers, questions, {fact.key: fact.says for fact in facts.facts if fact.says})
 
 

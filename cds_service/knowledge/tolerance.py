@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from cds_service.fhir.model.types import Model, r4
 
 _STRAY = frozenset({"fhir_comments"})
+_TEXTS = frozenset({"string", "code", "id", "markdown", "uri", "canonical", "date", "dateTime"})
 _LISTS = frozenset({"contained", "extension", "modifierExtension"})
 
 
@@ -42,4 +44,6 @@ def _value(value: Any, type_name: str, model: Model) -> Any:
     if isinstance(value, Mapping):
         own = value.get("resourceType")
         return _mended(value, str(own) if isinstance(own, str) else type_name, model)
+    if type_name in _TEXTS and isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return str(value)  # YAML reads the version 1.10 as a number
     return value

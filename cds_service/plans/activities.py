@@ -56,7 +56,8 @@ KINDS: Mapping[str, Kind] = {
         code="category", code_is_list=True, intent="", timing="occurrence", do_not_perform=True,
     ),
     "Contract": Kind(
-        subject="subject", encounter="", requester="author", code="topic", intent="", status="offered", priority=False,
+        subject="subject", encounter="", requester="author", code="topicCodeableConcept", intent="", status="offered",
+        priority=False,
     ),
     "DeviceRequest": Kind(
         code="codeCodeableConcept", timing="occurrence", product="code", performer_type="performerType",
@@ -78,7 +79,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "SupplyRequest": Kind(
         subject="deliverTo", encounter="", intent="", code="category", product="item", quantity="quantity",
-        timing="occurrence", location="deliverTo",
+        timing="occurrence",
     ),
     "Task": Kind(
         subject="for", intent="proposal", location="location", canonical="single", description="description",

@@ -9,21 +9,21 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from cds_service.errors import CdsError
 from cds_service.fhir.model.types import Model
 from cds_service.plans.activities import Subjects, request_from
 from cds_service.plans.definitions import Action, DynamicValue, Plan
-from cds_service.plans.element_values import has_element, set_path
+from cds_service.plans.element_values import close_gaps, has_element, set_path
 from cds_service.plans.extensions import listed
 from cds_service.plans.logic import Logic
 from cds_service.plans.scenarios import Selection, is_scenario_group
 from cds_service.proposals.outcomes import DOES_NOT_APPLY, Outcome, State, cannot_tell
 
 _CARRIED = (
-    "prefix", "title", "description", "textEquivalent", "priority", "code", "documentation", "condition",
+    "extension", "prefix", "title", "description", "textEquivalent", "priority", "code", "documentation", "condition",
     "relatedAction", "timingDateTime", "timingAge", "timingPeriod", "timingDuration", "timingRange", "timingTiming",
     "type", "groupingBehavior", "selectionBehavior", "requiredBehavior", "precheckBehavior", "cardinalityBehavior",
 )  # fmt: skip
@@ -97,9 +97,9 @@ class Applied:
             yield from action.walk()
 
 
-def apply_plan(plan: Plan, subjects: Subjects, logic: Logic, content: Content) -> Applied:
-    """What `plan` comes to for the subject."""
-    return _Application(subjects, logic, content).plan(plan, plan.id)
+def apply_plan(plan: Plan, subjects: Subjects, logic: Logic, content: Content, hook: str | None = None) -> Applied:
+    """What `plan` comes to for the subject; at a hook, without the actions that only other hooks trigger."""
+    return _Application(subjects, logic, content, hook).plan(plan, plan.id)
 
 
 def apply_activity(activity: Activity, subjects: Subjects, logic: Logic, model: Model) -> dict[str, Any]:
@@ -108,12 +108,13 @@ def apply_activity(activity: Activity, subjects: Subjects, logic: Logic, model: 
     for dynamic in activity.dynamic_values:
         value = logic.value(dynamic.expression, variables={"context": activity.written})
         set_path(request, str(request["resourceType"]), dynamic.path, value, model)
+    close_gaps(request)
     return request
 
 
 class _Application:
-    def __init__(self, subjects: Subjects, logic: Logic, content: Content) -> None:
-        self.subjects, self.logic, self.content = subjects, logic, content
+    def __init__(self, subjects: Subjects, logic: Logic, content: Content, hook: str | None) -> None:
+        self.subjects, self.logic, self.content, self.hook = subjects, logic, content, hook
         self.used_ids: set[str] = set()
         self.depth = 0
 
@@ -121,19 +122,22 @@ class _Application:
         applied = Applied(plan, self.unique(identifier, ""), self.subjects, [], [], [], [])
         applied.goals = [self.goal(goal, applied.id, n) for n, goal in enumerate(listed(plan.written.get("goal")))]
         self.depth += 1
-        applied.actions = [self.action(action, applied) for action in plan.actions]
+        applied.actions = [self.action(action, applied, ()) for action in plan.actions]
         self.depth -= 1
         _drop_dangling(applied.actions)
         return applied
 
-    def action(self, action: Action, applied: Applied) -> AppliedAction:
+    def action(self, action: Action, applied: Applied, above: tuple[str, ...]) -> AppliedAction:
+        hooks = action.hooks or above
+        if not self.is_triggered(action, hooks):
+            return AppliedAction(action, Outcome(State.DOES_NOT_APPLY, reason=f"Only at {', '.join(hooks)}."))
         outcome = self.logic.all(action.conditions, focus=None)
         result = AppliedAction(action, outcome)
         if outcome.state is not State.APPLIES:
             self.report(result, applied)
             return result
         result.element = self.element(action)
-        self.children(result, applied)
+        self.children(result, applied, hooks)
         try:
             self.definition(result, applied)
         except CdsError as error:
@@ -141,15 +145,25 @@ class _Application:
             return result
         for dynamic in action.dynamic_values:
             self.dynamic(dynamic, result, applied)
+        if action.dynamic_values:
+            close_gaps(result.element)
+            close_gaps(result.request)
         _attach(result)
         return result
+
+    def is_triggered(self, action: Action, hooks: tuple[str, ...]) -> bool:
+        """Whether the hook concerns the action or something below it; what a plan gathers, it gathers for its hooks."""
+        if self.hook is None or self.depth > 1 or not hooks or self.hook in hooks:
+            return True
+        return any(self.hook in below.hooks for below in action.walk())
 
     def report(self, result: AppliedAction, applied: Applied) -> None:
         outcome = result.outcome
         if outcome.state is State.FAILED:
             applied.messages.append(Message("error", result.action.path, outcome.reason))
-        elif outcome.state is State.CANNOT_TELL and (outcome.needs or outcome.reason):
+        elif outcome.state is State.CANNOT_TELL:
             asked = f"Not known: {', '.join(outcome.facts)}." if outcome.needs else outcome.reason
+            asked = asked or "Whether this applies is not known."
             applied.messages.append(Message("information", result.action.path, asked))
 
     def fail(self, result: AppliedAction, applied: Applied, reason: str) -> None:
@@ -163,7 +177,7 @@ class _Application:
         if "id" in written:
             element["id"] = written["id"]
         element |= {name: copy.deepcopy(written[name]) for name in _CARRIED if name in written}
-        for name in ("condition", "code", "documentation", "relatedAction"):
+        for name in ("extension", "condition", "code", "documentation", "relatedAction"):
             if name in element:
                 element[name] = listed(element[name])
         for condition in element.get("condition", ()):
@@ -182,12 +196,12 @@ class _Application:
         found = [people.get(str(entry.get("type"))) for entry in listed(action.written.get("participant"))]
         return [{"reference": reference} for reference in dict.fromkeys(found) if reference]
 
-    def children(self, result: AppliedAction, applied: Applied) -> None:
+    def children(self, result: AppliedAction, applied: Applied, hooks: tuple[str, ...]) -> None:
         action = result.action
         selection = self.content.select(action, self.logic) if is_scenario_group(action) else None
         for child in action.children:
             if selection is None or (selection.primary is not None and selection.primary.id == child.id):
-                result.children.append(self.action(child, applied))
+                result.children.append(self.action(child, applied, hooks))
             else:
                 outcome = selection.outcomes.get(child.id, DOES_NOT_APPLY)
                 if selection.undecided and outcome.state is State.APPLIES:
@@ -199,19 +213,26 @@ class _Application:
         canonical = result.action.definition
         if not canonical:
             return
+        assert result.element is not None
         within = applied.plan.url
         if (activity := self.content.activity(canonical, within)) is not None:
             result.request = self.activity(activity, result)
             applied.requests.append(result.request)
+            if transform := activity.written.get("transform") or result.action.written.get("transform"):
+                told = f"The transform {transform} is not carried out: the request has only what its definition says."
+                applied.messages.append(Message("warning", result.action.path, told))
         elif (plan := self.content.plan(canonical, within)) is not None:
             if self.depth > _DEEPEST:
                 raise CircularPlans(f"The plan {canonical} leads back to itself.")
             result.nested = self.plan(plan, f"{result.action.id}-{plan.id}" if plan.id in self.used_ids else plan.id)
-            applied.messages.extend(result.nested.messages)
+            named = result.nested.plan.title
+            applied.messages += [replace(each, text=f"{named}: {each.text}") for each in result.nested.messages]
             applied.requests.extend(result.nested.requests)
         elif (questionnaire := self.content.resource("Questionnaire", canonical, within)) is not None:
             result.request = self.questionnaire(questionnaire, result)
             applied.requests.append(result.request)
+        elif "definitionCanonical" not in result.action.written:
+            result.element["resource"] = {"reference": canonical}  # a definitionUri may lead to anything
         else:
             raise UnknownDefinition(
                 f"The definition {canonical} is not loaded.", remedy="Add it to the content, or correct the canonical."
@@ -219,12 +240,20 @@ class _Application:
 
     def activity(self, activity: Activity, result: AppliedAction) -> dict[str, Any]:
         request = apply_activity(activity, self.subjects, self.logic, self.content.model)
+        self.reason(request, listed(result.action.written.get("reason")))
         name = str(activity.written.get("id") or request["resourceType"])
         return {
             "resourceType": request["resourceType"],
             "id": self.unique(f"{_own_id(result.action)}-{name}", request["resourceType"]),
             **{key: value for key, value in request.items() if key != "resourceType"},
         }
+
+    def reason(self, request: dict[str, Any], reasons: list[Any]) -> None:
+        """Why the action is to be done, where the request has a place for it and says nothing itself."""
+        info = self.content.model.get(str(request["resourceType"]))
+        element = info.element("reasonCode") if info is not None else None
+        if reasons and element is not None and "reasonCode" not in request:
+            request["reasonCode"] = copy.deepcopy(reasons if element.is_list else reasons[0])
 
     def questionnaire(self, questionnaire: Mapping[str, Any], result: AppliedAction) -> dict[str, Any]:
         url, version = questionnaire.get("url"), questionnaire.get("version")
@@ -271,7 +300,9 @@ class _Application:
                 set_path(request, str(request["resourceType"]), path, value, self.content.model)
             elif path == "extension" and result.element is not None and isinstance(value, str):
                 # Some published plans put the card's indicator here as a bare text.
-                result.element.setdefault("extension", []).append({"url": INDICATOR, "valueString": value})
+                set_path(
+                    result.element, "RequestGroup.Action", f"extension('{INDICATOR}').value", value, self.content.model
+                )
             elif result.element is not None:
                 set_path(result.element, "RequestGroup.Action", path, value, self.content.model)
         except CdsError as error:

@@ -43,6 +43,12 @@ class Action:
         """The description as written."""
         return str(self.written.get("description", ""))
 
+    @property
+    def hooks(self) -> tuple[str, ...]:
+        """The hooks that trigger it."""
+        triggers = [trigger for trigger in listed(self.written.get("trigger")) if isinstance(trigger, Mapping)]
+        return tuple(str(t["name"]) for t in triggers if t.get("type") == "named-event" and t.get("name"))
+
     def walk(self) -> Iterator[Action]:
         """This action and everything below it, in order."""
         yield self

@@ -22,6 +22,7 @@ from cds_service.values.temporals import Date, DateTime, Time
 UCUM = "http://unitsofmeasure.org"
 _SEGMENT = re.compile(r"^(?P<name>[A-Za-z_]\w*)(?:\[(?P<index>\d+|x)\])?$")
 _EXTENSION = re.compile(r"""^extension\(\s*['"](?P<url>[^'"]+)['"]\s*\)$""")
+_OF_TYPE = re.compile(r"^ofType\((?P<type>\w+)\)$")
 _SPLIT = re.compile(r"""\.(?=(?:[^'"]*['"][^'"]*['"])*[^'"]*$)""")
 
 
@@ -55,12 +56,19 @@ def fhir_value(value: Any, type_name: str | None = None) -> Any:
         case Ratio():
             return {"numerator": fhir_value(value.numerator), "denominator": fhir_value(value.denominator)}
         case msgspec.Struct():
-            return to_builtins(value)
+            return _element_or_reference(value, type_name)
         case list() | tuple():
             return [fhir_value(entry, type_name) for entry in value if entry is not None]
         case Mapping():
             return {name: fhir_value(entry) for name, entry in value.items() if entry is not None}
     return str(value)
+
+
+def _element_or_reference(value: msgspec.Struct, type_name: str | None) -> Any:
+    plain = to_builtins(value)
+    if type_name == "Reference" and isinstance(plain, dict) and "resourceType" in plain and "id" in plain:
+        return {"reference": f"{plain['resourceType']}/{plain['id']}"}
+    return plain
 
 
 def _number_or_text(value: bool | int | Decimal | None, type_name: str | None) -> Any:
@@ -119,7 +127,12 @@ class _Step:
 
 def split_path(path: str) -> list[str]:
     """The segments of an element path; what only says "this resource" is left out."""
-    parts = [part for part in _SPLIT.split(path.strip()) if part]
+    parts: list[str] = []
+    for part in _SPLIT.split(path.strip().replace("ofType(FHIR.", "ofType(")):
+        if parts and (match := _OF_TYPE.match(part)):
+            parts[-1] += match["type"][:1].upper() + match["type"][1:]  # value.ofType(Quantity) is valueQuantity
+        elif part:
+            parts.append(part)
     while parts and parts[0] in {"%resource", "$this", "%context", "%action"}:
         parts = parts[1:]
     return parts
@@ -164,9 +177,40 @@ def set_path(target: dict[str, Any], type_name: str, path: str, value: Any, mode
         element, name, element_type = _element(model, current_type, match["name"], value if is_last else None, path)
         index = int(match["index"]) if match["index"] and match["index"] != "x" else None
         if is_last:
-            _assign(current, name, index, element, fhir_value(value, element_type))
+            found = fhir_value(value, element_type)
+            if not _fits(found, element_type) or (not element.is_list and isinstance(found, list) and len(found) > 1):
+                raise UnknownPath(f"The value does not fit {path!r}, which is {element_type}.")
+            if element.is_choice:
+                for other in element.attributes.values():
+                    current.pop(other, None)  # of several types that an element may have it has one
+            _assign(current, name, index, element, found)
             return
         current, current_type = _descend(current, name, index, element), element_type
+
+
+_NUMBERS = {"boolean": bool, "integer": int, "positiveInt": int, "unsignedInt": int, "decimal": int | float | Decimal}
+
+
+def _fits(value: Any, type_name: str) -> bool:
+    """Whether a JSON value may stand in an element of the type."""
+    if isinstance(value, list):
+        return all(_fits(entry, type_name) for entry in value)
+    if type_name in _NUMBERS:
+        return isinstance(value, _NUMBERS[type_name]) and (type_name == "boolean") == isinstance(value, bool)
+    return isinstance(value, str if type_name[:1].islower() else dict)
+
+
+def close_gaps(element: Any) -> None:
+    """Drop the empty objects that paths with high indexes, and paths that failed, left in the element."""
+    if isinstance(element, list):
+        for entry in element:
+            close_gaps(entry)
+        element[:] = [entry for entry in element if entry != {}]
+    elif isinstance(element, dict):
+        for name, value in list(element.items()):
+            close_gaps(value)
+            if value in ({}, []):
+                del element[name]
 
 
 def _element(model: Model, type_name: str, name: str, value: Any, path: str) -> tuple[Element, str, str]:

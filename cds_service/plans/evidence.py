@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -39,6 +39,16 @@ def evidence_of(judgement: Judgement, facts: FactCatalogue, silent: str | None =
             if entry is not None and (entry.value is not None or fact.id in asked):
                 found.append(entry)
     return tuple(found)
+
+
+def evidence_behind(
+    conditions: Iterable[tuple[Expression, ...]], logic: Logic, asked: Container[str]
+) -> tuple[FactEvidence, ...]:
+    """The facts that conditions are made of, those that are known or asked for, each once."""
+    met = {fact.id: fact for each in conditions for fact in logic.facts.behind(each)}
+    from_text = logic.read_from_text() if met else frozenset()
+    found = (fact_evidence(fact, logic, from_text) for fact in met.values())
+    return tuple(entry for entry in found if entry is not None and (entry.value is not None or entry.fact in asked))
 
 
 def _is_known(fact: Fact, logic: Logic) -> bool:

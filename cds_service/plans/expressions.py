@@ -74,7 +74,7 @@ def read_expression(
     if language in _IDENTIFIER_LANGUAGES:
         return named(text, library, has_definition) or Unusable(
             f'There is no definition "{text}"'
-            + (f" in library {library}." if library else ": the plan names no library.")
+            + (f" in library {library}." if library else ": no library that the plan names is loaded.")
         )
     if language in _FHIRPATH_LANGUAGES:
         return FhirPath(text)

@@ -76,7 +76,7 @@ class GroupProposals(msgspec.Struct, frozen=True, gc=False):
         known = policy.sources.get(citation.source) if citation else None
         return Proposal(
             template=template,
-            order=self.judgement.record.order,
+            order=self.judgement.record.order or self.judgement.record.subject,
             indicator=worst_indicator([*indicators, *(["warning"] if must else [])]),
             values=values,
             source_label=known.label if known else policy.source_label,

@@ -90,7 +90,8 @@ class Logic(msgspec.Struct):
             case Literal(value):
                 return value
             case FhirPath(text):
-                found = self.paths(text, focus, {**self.variables, **(variables or {})})
+                about = self.variables.get("subject") if focus is None else focus
+                found = self.paths(text, about, {**self.variables, **(variables or {})})
                 return found[0] if len(found) == 1 else (found or None)
             case Unusable(reason):
                 raise CannotEvaluate(reason)

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from cds_service.errors import CdsError
 from cds_service.plans.alternatives import Sketch, suggested_next
+from cds_service.plans.answering import answers_to
 from cds_service.plans.deciding import ASK, Judgement, OrderJudgement
 from cds_service.plans.extensions import listed
 from cds_service.plans.filing import filed_observation
@@ -20,7 +21,6 @@ from cds_service.plans.offers import ApplyActivity, Offers, Subject, defined_ord
 from cds_service.plans.order_words import OrderWords
 from cds_service.plans.orders import accompanying, marked, replaced
 from cds_service.plans.policy import SERIOUSNESS, worst_indicator
-from cds_service.plans.questions import Option
 from cds_service.plans.rules import Finding
 from cds_service.plans.wording import Vocabulary
 from cds_service.proposals.evidence import FactEvidence
@@ -36,7 +36,6 @@ from cds_service.proposals.sources import Citation
 from cds_service.values.formatting import to_text
 
 _MOST_REPLACEMENTS = 3
-_MOST_ANSWERS = 8
 _FAILURE = CardTemplate(
     id="not-evaluated", about="rules", hooks=frozenset(), severity=(), topic={},
     summary=("Part of the advice on {order} could not be worked out.", "Part of the advice could not be worked out."),
@@ -168,14 +167,14 @@ class OrderProposals:
         return self.record.primary or self.record.nearest or template.id
 
     def content(self, template: CardTemplate, speaking: Sequence[Finding]) -> tuple[str, ...]:
-        """What the advice says: two cards with the same content are the same advice."""
+        """What the advice says, without what is only good to know: the same content is the same advice."""
         record = self.record
         head = (self.codes, str(record.procedure), record.status, str(record.level))
         severity = template.severity
         if template.about == "rules":
             named = speaking if severity else self.fired
             return (*head, *[finding.rule.id for finding in named], *record.safety_ask)
-        rules = [f.rule.id for f in self.fired if not severity or f.rule.severity in severity]
+        rules = [f.rule.id for f in self.fired if f.rule.severity in severity and self._weight(f) != "info"]
         return (
             *head, str(record.rating), str(record.primary), str(record.reason), *record.also, *record.must_ask,
             *record.alternatives, *record.notes_unknown, *rules,
@@ -209,6 +208,8 @@ class OrderProposals:
                 found += self.filed()
             elif kind == "answer":
                 found += self.answers(self.asked(template))
+        if len({each.kind for each in found}) > 1:  # an answer does not rule out the other buttons
+            found = [replace(each, kind="answer") if each.kind == "choose" else each for each in found]
         return found
 
     def asked(self, template: CardTemplate) -> tuple[str, ...]:
@@ -324,32 +325,11 @@ class OrderProposals:
 
     def answers(self, asked: Sequence[str]) -> list[ProposedSuggestion]:
         """Answers to open questions, to be filed with one click."""
-        book = self.words.questions
-        found: list[ProposedSuggestion] = []
-        for fact in asked:
-            question = book.questions.get(fact)
-            if question is None or question.type not in {"boolean", "choice"}:
-                continue
-            choices: Sequence[tuple[Any, str]]
-            if question.type == "boolean":
-                names = self.words.answer_names
-                choices = ((True, names.get("true", "yes")), (False, names.get("false", "no")))
-            else:
-                choices = [(option, option.display) for option in question.options]
-            if len(found) + len(choices) > _MOST_ANSWERS:
-                break
-            levels = self.sites() if self.knowhow.facts.by_id[fact].scope == "fracture" else ()
-            found += [self.answer(fact, question.text, value, text, levels) for value, text in choices]
-        return found
-
-    def answer(
-        self, fact: str, question: str, value: bool | Option, text: str, levels: Sequence[Mapping[str, Any]]
-    ) -> ProposedSuggestion:
-        """A button that files one answer."""
-        subject = self.subject
-        observation = self.words.questions.observation(fact, value, subject.patient, subject.as_of, levels)
-        words = f"{question} {text[:1].upper()}{text[1:]}"
-        return ProposedSuggestion(words, (ProposedAction("create", words, observation),), "answer")
+        facts = self.knowhow.facts.by_id
+        sites = self.sites()
+        return answers_to(
+            asked, self.words, self.subject, lambda fact: sites if facts[fact].scope == "fracture" else ()
+        )
 
     def sites(self) -> list[Mapping[str, Any]]:
         """The body sites of the order."""

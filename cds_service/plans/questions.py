@@ -42,9 +42,9 @@ class Question:
 class QuestionBook:
     """All questions that content can ask, by fact."""
 
-    def __init__(self, questions: Iterable[Question], facts_system: str, base: str) -> None:
+    def __init__(self, questions: Iterable[Question], facts_system: str, base: str, prefix: str = _PREFIX) -> None:
         self.questions = {question.fact: question for question in questions}
-        self.facts_system, self.base = facts_system, base
+        self.facts_system, self.base, self.prefix = facts_system, base, prefix
         self._order = sorted(self.questions)
         self._position = {fact: number for number, fact in enumerate(self._order)}
         self._identifiers: dict[frozenset[str], str] = {}
@@ -70,13 +70,13 @@ class QuestionBook:
                 digits = _DIGITS[rest] + digits
             if len(self._identifiers) >= _KEPT:
                 self._identifiers.clear()
-            found = self._identifiers[wanted] = _PREFIX + (digits or "0")
+            found = self._identifiers[wanted] = self.prefix + (digits or "0")
         return found
 
     def facts_of(self, identifier: str) -> tuple[str, ...] | None:
         """The facts that the Questionnaire of this id asks for; None if it is not one of these."""
-        text = identifier.removeprefix(_PREFIX)
-        if not identifier.startswith(_PREFIX) or not text or len(text) > 64 or any(c not in _DIGITS for c in text):
+        text = identifier.removeprefix(self.prefix)
+        if not identifier.startswith(self.prefix) or not text or len(text) > 64 or any(c not in _DIGITS for c in text):
             return None
         number = int(text, 36)
         if number >> len(self._order):
@@ -136,6 +136,7 @@ def read_questions(
     units: Mapping[str, str],
     options: Mapping[str, Sequence[Option]],
     base: str,
+    prefix: str = _PREFIX,
 ) -> QuestionBook:
     """Questions for all facts: as authored in a Questionnaire, else made from the fact's name and type."""
     items = {str(item.get("linkId")): item for item in _items(authored or {})}
@@ -156,7 +157,7 @@ def read_questions(
                 item,
             )
         )
-    return QuestionBook(questions, facts_system, base)
+    return QuestionBook(questions, facts_system, base, prefix)
 
 
 def _items(owner: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
@@ -171,7 +172,7 @@ def _made_item(fact: str, name: str, kind: str, system: str, options: Sequence[O
     item: dict[str, Any] = {
         "linkId": fact,
         "code": [{"system": system, "code": fact}],
-        "text": name if name.endswith("?") else f"{name}?",
+        "text": f"{name[:1].upper()}{name[1:]}".removesuffix("?") + "?",
         "type": kind,
     }
     if options:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 from cds_service.plans.apply import Applied, AppliedAction
+from cds_service.plans.extensions import listed
 
+TO_GOAL = "http://hl7.org/fhir/StructureDefinition/resource-pertainsToGoal"
 MESSAGES = "http://hl7.org/fhir/StructureDefinition/cqf-messages"
 
 
@@ -27,20 +30,31 @@ def request_group(applied: Applied) -> dict[str, Any]:
 
 def all_resources(applied: Applied) -> list[dict[str, Any]]:
     """The RequestGroup, then every request and nested RequestGroup, each once."""
-    return [request_group(applied), *_below(applied.actions), *copy.deepcopy(applied.goals)]
+    written = listed(applied.plan.written.get("goal"))
+    goals = {str(goal.get("id")): made["id"] for goal, made in zip(written, applied.goals, strict=True)}
+    return [request_group(applied), *_below(applied.actions, goals), *copy.deepcopy(applied.goals)]
 
 
-def _below(actions: list[AppliedAction]) -> list[dict[str, Any]]:
+def _below(actions: list[AppliedAction], goals: Mapping[str, str]) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for action in actions:
         if action.element is None:
             continue
         if action.request is not None:
-            found.append(copy.deepcopy(action.request))
+            found.append(_towards(copy.deepcopy(action.request), action, goals))
         if action.nested is not None:
             found.extend(all_resources(action.nested))
-        found.extend(_below(action.children))
+        found.extend(_below(action.children, goals))
     return found
+
+
+def _towards(request: dict[str, Any], action: AppliedAction, goals: Mapping[str, str]) -> dict[str, Any]:
+    """The request with the goals of the plan that its action is for."""
+    wanted = [goals[identifier] for identifier in listed(action.action.written.get("goalId")) if identifier in goals]
+    if wanted:
+        named = [{"url": TO_GOAL, "valueReference": {"reference": f"Goal/{goal}"}} for goal in wanted]
+        request["extension"] = [*request.get("extension", []), *named]
+    return request
 
 
 def messages(applied: Applied) -> dict[str, Any] | None:
@@ -68,6 +82,8 @@ def care_plan(applied: Applied) -> dict[str, Any]:
     resources = all_resources(applied)
     outcome = messages(applied)
     if outcome is not None:
+        while any(resource["id"] == outcome["id"] for resource in resources):
+            outcome["id"] += "-2"
         resources.append(outcome)
     known = {f"{resource['resourceType']}/{resource['id']}": f"#{resource['id']}" for resource in resources}
     for resource in resources:
@@ -85,8 +101,9 @@ def care_plan(applied: Applied) -> dict[str, Any]:
         plan["encounter"] = {"reference": applied.subjects.encounter}
     if applied.subjects.practitioner:
         plan["author"] = {"reference": applied.subjects.practitioner}
-    if applied.goals:
-        plan["goal"] = [{"reference": f"#{goal['id']}"} for goal in applied.goals]
+    goals = [{"reference": f"#{resource['id']}"} for resource in resources if resource["resourceType"] == "Goal"]
+    if goals:
+        plan["goal"] = goals
     plan["activity"] = [{"reference": {"reference": f"#{applied.id}"}}]
     return plan
 
@@ -96,6 +113,8 @@ def bundle(applied: Applied) -> dict[str, Any]:
     resources = all_resources(applied)
     outcome = messages(applied)
     if outcome is not None:
+        while any(resource["id"] == outcome["id"] for resource in resources):
+            outcome["id"] += "-2"
         resources.append(outcome)
     return {
         "resourceType": "Bundle",

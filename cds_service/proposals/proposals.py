@@ -92,7 +92,7 @@ class Proposal(msgspec.Struct, frozen=True, gc=False):
     """One piece of advice on one subject."""
 
     template: CardTemplate
-    order: str | None  # reference of the order that it is about
+    order: str | None  # reference of the order or appointment that it is about
     indicator: str
     values: Mapping[str, tuple[str, ...]]  # what the placeholders of the template stand for
     source_label: str

@@ -31,7 +31,8 @@ def message(
     """`source`, unchanged; where the condition holds, the message goes to `sink`, and severity Error is raised."""
     if condition is True:
         if severity == "Error":
-            raise MessageRaised(f"The logic reports: {text or code or 'an error'}", remedy="See its Message.")
+            said = (text or code or "an error").strip().rstrip(".")
+            raise MessageRaised(f"The logic reports: {said}.", remedy="See its Message.")
         if sink is not None:
             sink(Message(severity or "Message", code, text, source))
     return source

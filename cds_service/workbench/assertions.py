@@ -16,7 +16,7 @@ _ABSENT = {"system": "http://terminology.hl7.org/CodeSystem/data-absent-reason",
 
 def question_book(service: KnownService) -> QuestionBook | None:
     """The questions of a service; None for one that asks none."""
-    return service.deciding.words.questions if service.deciding is not None else None
+    return service.questions
 
 
 def with_assertions(

@@ -73,6 +73,20 @@ def test_imaging_orders_get_their_rating(
     assert finer == ([(f"{OURS}/appropriateness", answer.record["rating"])] if "rating" in answer.record else [])
 
 
+QUESTIONS = [
+    ("one question", "mri-spine-wo", [fracture()], {2: "at-most-one"}),
+    ("several, and orders beside answers", "vertebral-augmentation", [fracture()], {6: "any", 4: "any"}),
+]
+
+
+@pytest.mark.parametrize(("title", "procedure", "data", "expected"), QUESTIONS, ids=[row[0] for row in QUESTIONS])
+def test_of_the_answers_to_a_single_question_one_can_be_taken(
+    customer: Customer, title: str, procedure: str, data: Sequence[Resource], expected: dict[int, str]
+) -> None:
+    cards = customer.ask([order(procedure, at="L1")], data).cards
+    assert expected.items() <= {len(c["suggestions"]): c["selectionBehavior"] for c in cards if "links" in c}.items()
+
+
 DRAFT = order("72158", CPT, at="L1") | {
     "meta": {"tag": [{"system": "urn:x", "code": "y"}]},
     "identifier": [{"system": "urn:orders", "value": "1"}],

@@ -93,6 +93,7 @@ def test_appointment_book_lists_what_is_not_met_and_not_documented(customer: Cus
     answer = customer.ask([booked], data, service="vcf-appointment-book")
     assert {"CARE-PRE-4", "CARE-CON-1"} <= set(answer.record["careFlags"])
     assert [card["indicator"] for card in answer.cards] == ["info"]
+    assert answer.cards[0]["extension"]["davinci-crd.associated-resource"] == [{"reference": "Appointment/a1"}]
     agreed = customer.ask([booked], [*data, consent("active")], service="vcf-appointment-book")
     assert "CARE-CON-1" not in agreed.record["careFlags"]
     refused = customer.ask([booked], [*data, consent("rejected")], service="vcf-appointment-book")

@@ -75,6 +75,10 @@ def test_what_no_card_may_carry_leaves_the_advice_without_its_trimmings() -> Non
 
 def test_words_are_in_the_language_where_there_are_some() -> None:
     german = dataclasses.replace(TEMPLATE, translations={"de": {"summary": "{s}!", "detail": "Weil: {d}"}})
-    for language, expected in (("de", ("Said!", "Weil: Because")), (None, ("Said", "Because"))):
+    for language, expected in (
+        ("de", ("Said!", "Weil: Because")),
+        ("de-CH", ("Said!", "Weil: Because")),
+        (None, ("Said", "Because")),
+    ):
         (card,) = compose_cards([replace(PROPOSAL, template=german)], "call", NAMESPACE, language)
         assert (card.summary, card.detail) == expected

@@ -43,6 +43,34 @@ def test_a_case_that_fails_is_shown_with_what_differs(tmp_path: Path, capsys: py
     assert "Old enough" in report["cases"][0]["differences"][0]
 
 
+SMOKER_CASES = """
+says: A smoker.
+hook: patient-view
+resources: [{resourceType: Patient, id: p, birthDate: "1950-01-01"}]
+facts: {smokes: true}
+expect: {status: advisory}
+expect_cards: [{summary: Old enough}]
+---
+says: Nobody knows.
+hook: patient-view
+resources: [{resourceType: Patient, id: p, birthDate: "1950-01-01"}]
+expect: {status: ask, mustAsk: [smokes]}
+"""
+SMOKES = """
+// @fact smokes
+define "Old enough": First([Observation] O where exists (O.code.coding C where C.system = 'http://example.org/facts')
+  return (O.value as FHIR.boolean).value)
+"""
+
+
+def test_cases_of_a_plain_plan_assert_its_facts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asking = PLAN_YAML + 'cds: {policy: {facts: "http://example.org/facts"}}\n'
+    logic = SMALL_CQL[: SMALL_CQL.index("define")] + SMOKES
+    home = site(tmp_path, plan__yaml=asking, logic__cql=logic)
+    assert main(["check", home, "--cases", cases(tmp_path, SMOKER_CASES)]) == 0
+    assert "every rule, check, rating and fact is reached" in capsys.readouterr().out
+
+
 def test_wrong_content_is_told_with_its_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", site(tmp_path, logic__cql=SMALL_CQL + "define Bad: 1 + true")]) == 1
     assert "logic.cql:6" in capsys.readouterr().err
@@ -88,7 +116,8 @@ def test_a_request_is_explained(tmp_path: Path, capsys: pytest.CaptureFixture[st
     home = site(tmp_path)
     assert main(["explain", str(request), "--content", home, "--as-of", "2025-06-15"]) == 0
     shown = capsys.readouterr().out
-    assert shown.splitlines()[0] == "[info] Old enough"
+    assert shown.splitlines()[0] == "[warning] Old enough"
+    assert "|1.0.0)" in shown.splitlines()[1]  # the plan and its version
     assert main(["explain", str(request), "--content", home, "--as-of", "2025-06-15", "--json"]) == 0
     tree = json.loads(capsys.readouterr().out)["tree"]
     assert tree[0]["children"][0]["result"] == "yes"

@@ -82,6 +82,61 @@ def test_a_plan_can_be_named_by_its_canonical(client: FlaskClient) -> None:
     assert [contained["resourceType"] for contained in made["contained"]] == ["RequestGroup", "ServiceRequest"]
 
 
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [
+        ([{"name": "url", "valueUri": f"{BASE}/PlanDefinition/plan|1"}], 200),
+        ([{"name": "url", "valueUri": f"{BASE}/PlanDefinition/plan|2"}], 404),  # another version is another plan
+        ([{"name": "url", "valueUri": f"{BASE}/PlanDefinition/other"}], 400),
+    ],
+)
+def test_no_other_version_is_applied_than_the_one_named(
+    client: FlaskClient, given: list[dict[str, Any]], status: int
+) -> None:
+    sent = {**INPUTS, "parameter": [*INPUTS["parameter"], *given]}
+    assert client.post("/fhir/PlanDefinition/$apply", json=sent).status_code == status
+
+
+@pytest.mark.parametrize(("value", "status"), [({"valueInteger": 7}, 200), ({"valueString": "seven"}, 400)])
+def test_a_parameter_of_another_type_is_refused_with_its_name(
+    client: FlaskClient, value: dict[str, Any], status: int
+) -> None:
+    given = {"resourceType": "Parameters", "parameter": [{"name": "Most", **value}]}
+    sent = {**INPUTS, "parameter": [*INPUTS["parameter"], {"name": "parameters", "resource": given}]}
+    answer = client.post("/fhir/PlanDefinition/plan/$apply", json=sent)
+    assert answer.status_code == status
+    assert status == 200 or '"Most"' in answer.get_json(force=True)["issue"][0]["diagnostics"]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "x",
+        {"name": "Most", "valueQuantity": {"value": "x"}},
+        {"name": "Most", "valueCodeableConcept": "x"},
+        {"name": "Most", "resource": {"resourceType": "Nonsense"}},
+        {"name": "Most", "resource": {"resourceType": "ServiceRequest", "status": {"a": 1}}},
+    ],
+)
+def test_parameters_that_cannot_be_read_are_refused(client: FlaskClient, part: Any) -> None:
+    given = {"name": "parameters", "resource": {"resourceType": "Parameters", "parameter": [part]}}
+    for path in ("PlanDefinition/plan/$apply", "Library/Logic/$evaluate"):
+        answer = client.post(f"/fhir/{path}", json={**INPUTS, "parameter": [*INPUTS["parameter"], given]})
+        assert (answer.status_code, answer.get_json(force=True)["resourceType"]) == (400, "OperationOutcome")
+
+
+@pytest.mark.parametrize(
+    "subject", ["p", "Patient/p", "Patient/p/_history/3", "https://ehr.example.org/fhir/Patient/p"]
+)
+def test_only_the_subject_counts_however_it_is_named(client: FlaskClient, subject: str) -> None:
+    others = [{"resource": {"resourceType": "Patient", "id": name, "gender": "male"}} for name in ("a", "z")]
+    data = {**DATA, "entry": [others[0], *DATA["entry"], others[1]]}
+    parameters = [{"name": "subject", "valueString": subject}, {"name": "data", "resource": data}]
+    sent = {"resourceType": "Parameters", "parameter": parameters}
+    made = client.post("/fhir/PlanDefinition/plan/$apply", json=sent).get_json(force=True)
+    assert [contained["resourceType"] for contained in made["contained"]] == ["RequestGroup", "ServiceRequest"]
+
+
 def test_the_requirements_name_what_the_logic_reads(client: FlaskClient) -> None:
     found = client.post("/fhir/PlanDefinition/plan/$data-requirements", json=INPUTS).get_json(force=True)
     assert [requirement["type"] for requirement in found["dataRequirement"]] == ["Patient"]

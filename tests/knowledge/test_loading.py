@@ -13,6 +13,7 @@ import pytest
 from cds_service.errors import ErrorGroup
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.loading import LoadOptions, knowledge_of, load_knowledge
+from cds_service.knowledge.operations import data_requirements
 from cds_service.knowledge.reading import content_of, read_content
 from cds_service.knowledge.tolerance import mended
 from tests.plans.applying import BASE, activity, cql, library, plan, when
@@ -105,6 +106,28 @@ def test_everything_that_is_wrong_is_told_together(tmp_path: Path) -> None:
     assert len(failure.value.errors) >= 4
 
 
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("Patient.gendre = 'male'", "no element `gendre`"),
+        ("Patient.gender = = 'male'", "Expected an expression"),
+        ("gender = 'male'", None),
+        ("%context.status = 'active'", None),
+    ],
+)
+def test_fhirpath_that_can_never_hold_is_told_with_its_place(tmp_path: Path, text: str, problem: str | None) -> None:
+    path = f'{{language: text/fhirpath, expression: "{text}"}}'
+    changed = PLAN_YAML.replace("when: Old enough", f"condition: [{{kind: applicability, expression: {path}}}]")
+    if problem is None:
+        assert small(tmp_path, plan__yaml=changed).services
+        return
+    with pytest.raises(ErrorGroup) as caught:
+        small(tmp_path, plan__yaml=changed)
+    assert "plan.yaml" in str(caught.value)
+    assert "small.action[0]" in str(caught.value)
+    assert problem in str(caught.value)
+
+
 def test_real_content_is_tolerated() -> None:
     resource = mended(
         {
@@ -119,10 +142,41 @@ def test_real_content_is_tolerated() -> None:
     assert resource["action"][0]["condition"] == [{"kind": "applicability"}]
 
 
+def test_numbers_where_texts_belong_become_texts(tmp_path: Path) -> None:
+    found = small(tmp_path, plan__yaml=PLAN_YAML.replace("1.0.0", "1.10") + "  timingAge: {value: 2.50}\n")
+    written = found.definitions.find("PlanDefinition")[0]
+    assert (written["version"], str(written["action"][0]["timingAge"]["value"])) == ("1.10", "2.50")
+
+
+@pytest.mark.parametrize("named", ["Library/small-logic", f"{BASE}/Library/small-logic", "Logic", "small-logic|3"])
+def test_a_library_without_url_is_found_by_its_id(named: str) -> None:
+    bare = {name: value for name, value in library().items() if name != "url"} | {"id": "small-logic"}
+    knowledge = knowledge_of([bare, plan({"title": "T", "condition": [when("Yes")]}, library=[named])])
+    assert knowledge.definitions.plans[0].library == "Logic"
+
+
 def test_a_library_without_url_or_version_is_found_by_its_name() -> None:
     bare = {name: value for name, value in library().items() if name not in {"url", "id"}}
     knowledge = knowledge_of([bare, plan({"title": "T", "condition": [when("Yes")]})])
     assert knowledge.compiled.libraries == ("Logic",)
+
+
+@pytest.mark.parametrize("name", ["org.example.Logic", '"org.example".Logic', '"Logic"', "Logic"])
+def test_a_namespace_is_no_part_of_the_name_of_a_library(name: str) -> None:
+    base = library("library org.example.Base define A: true", "Base")
+    text = f"library {name} include org.example.Base called B define Yes: B.A"
+    knowledge = knowledge_of([base, library(text), plan({"title": "T", "condition": [when("Yes")]})])
+    assert sorted(knowledge.compiled.libraries) == ["Base", "Logic"]
+
+
+def test_the_version_that_is_named_counts_else_the_newest() -> None:
+    versions = [plan({"title": v}, id=f"v{v.replace('.', '-')}", version=v) for v in ("1.10", "1.9", "1.2")]
+    definitions = knowledge_of([library(), *versions]).definitions
+    url = f"{BASE}/PlanDefinition/plan"
+    named = {suffix: definitions.plan(url + suffix) for suffix in ("", "|1.2", "|1.10", "|7")}
+    assert {suffix: found and found.version for suffix, found in named.items()} == {
+        "": "1.10", "|1.2": "1.2", "|1.10": "1.10", "|7": "1.10",
+    }  # fmt: skip
 
 
 def test_the_newer_of_two_versions_counts() -> None:
@@ -156,6 +210,12 @@ def test_every_named_event_of_any_action_makes_a_service() -> None:
     }
 
 
+def test_two_plans_cannot_make_the_same_service() -> None:
+    other = plan(HOOKED, url=f"{BASE}/PlanDefinition/other")
+    with pytest.raises(ErrorGroup, match=r"Two plans make the service plan: .*/plan and .*/other"):
+        knowledge_of([library(), plan(HOOKED), other])
+
+
 @pytest.mark.parametrize(
     ("text", "templates"),
     [
@@ -170,6 +230,17 @@ def test_prefetch_asks_for_what_the_logic_retrieves(text: str, templates: set[st
     service = knowledge_of([library(logic), plan(HOOKED)]).services["plan"]
     token = "{{context.patientId}}"
     assert {need.template for need in service.needs} == {f"Patient/{token}", *(f"{each}{token}" for each in templates)}
+
+
+def test_prefetch_asks_for_what_the_orders_of_a_plan_are_filled_from() -> None:
+    logic = "library Logic\nusing FHIR version '4.0.1'\ncontext Patient\ndefine \"Is woman\": true\n"
+    logic += "define Dose: First([Observation] O return O.status.value)"
+    dosed = activity("MedicationRequest", dynamicValue=[{"path": "note[0].text", "expression": cql("Dose")}])
+    ordered = {**HOOKED, "definitionCanonical": f"{BASE}/ActivityDefinition/activity"}
+    knowledge = knowledge_of([library(logic), plan(ordered), dosed])
+    assert [need.type_name for need in knowledge.services["plan"].needs] == ["Patient", "Observation"]
+    asked = data_requirements(knowledge, knowledge.services["plan"].plan)["dataRequirement"]
+    assert "Observation" in [requirement["type"] for requirement in asked]
 
 
 def test_nothing_at_all_is_content_too(tmp_path: Path) -> None:

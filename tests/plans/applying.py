@@ -17,12 +17,16 @@ NOW = datetime(2025, 6, 15, 9, tzinfo=UTC)
 BASE = "https://example.org/fhir"
 LOGIC = """library Logic version '1'
 using FHIR version '4.0.1'
+parameter "Most" Integer
 context Patient
 define "Yes": true
 define "No": false
 define "Unknown": (null as Boolean)
 define "Broken": Message(true, true, 'x', 'Error', 'it broke')
 define "Text": 'a text'
+define "Number": 2
+define "Several": { 'a', 'b' }
+define "Conditions": [Condition]
 define "Amount": 5.0 'mg'
 define "Day": @2025-07-01
 define "Stretch": Interval[@2025-07-01, @2025-08-01]
@@ -39,6 +43,7 @@ PATIENT = {
     "birthDate": "1950-01-01",
     "name": [{"given": ["Ada"]}],
 }
+CONDITION = {"resourceType": "Condition", "id": "c", "subject": {"reference": "Patient/p"}}
 
 
 def library(text: str = LOGIC, name: str = "Logic") -> dict[str, Any]:
@@ -86,5 +91,6 @@ def applied(*resources: Mapping[str, Any], data: Mapping[str, Any] | None = None
     wanted = next(resource["id"] for resource in resources if resource["resourceType"] == "PlanDefinition")
     found = knowledge.definitions.plan_by_id(wanted)
     assert found is not None
-    body = json.dumps(data or PATIENT).encode()
+    bundle = {"resourceType": "Bundle", "entry": [{"resource": PATIENT}, {"resource": CONDITION}]}
+    body = json.dumps(data or bundle).encode()
     return apply_operation(knowledge, found, ApplyInputs("Patient/p", body, **inputs), NOW)

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from cds_service.errors import ErrorGroup
+from cds_service.knowledge.operations import library_parameters
 from cds_service.plans.activities import KINDS
 from cds_service.plans.rendering import all_resources, bundle, care_plan, request_group
 from cds_service.proposals.outcomes import State
-from tests.plans.applying import BASE, activity, applied, cql, plan, when
+from tests.plans.applying import BASE, activity, applied, cql, library, plan, when
 
 
 def given(language: str, expression: str) -> dict[str, Any]:
@@ -51,6 +52,9 @@ def outcome(*conditions: Any) -> Any:
             (given("text/fhirpath", "%subject.deceased"),),
             State.CANNOT_TELL,
         ),
+        ((given("text/fhirpath", "gender = 'female'"),), State.APPLIES),  # about the subject
+        ((given("text/fhirpath", "Patient.gender = 'male'"),), State.DOES_NOT_APPLY),
+        ((given("text/fhirpath", "Patient.gendre = 'male'"),), State.FAILED),
     ],
 )  # fmt: skip
 def test_an_action_has_one_of_four_outcomes(conditions: tuple[Any, ...], state: State) -> None:
@@ -70,7 +74,8 @@ def test_a_failing_action_leaves_the_others_alone_and_is_reported() -> None:
 
 def test_what_an_action_says_is_carried_over() -> None:
     carried = {
-        "id": "a", "prefix": "1", "title": "T", "description": "D", "textEquivalent": "TE", "priority": "urgent",
+        "id": "a", "extension": [{"url": "http://e.org", "valueCode": "x"}],
+        "prefix": "1", "title": "T", "description": "D", "textEquivalent": "TE", "priority": "urgent",
         "code": [{"text": "c"}], "documentation": [{"type": "citation", "display": "x"}],
         "condition": [when("Yes"), when("No", "stop")], "timingDuration": {"value": 3, "unit": "d"},
         "type": {"text": "t"}, "groupingBehavior": "visual-group", "selectionBehavior": "any",
@@ -115,6 +120,8 @@ def test_every_kind_of_request_is_made_for_the_subject(kind: str) -> None:
         ("input[0].value", "Yes", {"input": [{"valueBoolean": True}]}),
         ("extension('http://e.org').value", "Text", {"extension": [{"url": "http://e.org", "valueString": "a text"}]}),
         ("%resource.description", "Text", {"description": "a text"}),
+        ("input[1].value.ofType(Quantity).value", "Number", {"input": [{"valueQuantity": {"value": 2}}]}),
+        ("basedOn", "Conditions", {"basedOn": [{"reference": "Condition/c"}]}),
     ],
 )  # fmt: skip
 def test_a_dynamic_value_reaches_any_path(path: str, expression: str, expected: dict[str, Any]) -> None:
@@ -125,6 +132,82 @@ def test_a_dynamic_value_reaches_any_path(path: str, expression: str, expected: 
         activity("Task", dynamicValue=[{"path": path, "expression": cql(expression)}]),
     ).requests[0]
     assert contains(made, expected), made
+
+
+def test_an_element_of_several_types_has_one_of_them() -> None:
+    timed = activity(timingDateTime="2025-01-01", dynamicValue=[{"path": "occurrence", "expression": cql("Stretch")}])
+    made = applied(plan({"title": "T", "definitionCanonical": f"{BASE}/ActivityDefinition/activity"}), timed).requests
+    assert [name for name in made[0] if name.startswith("occurrence")] == ["occurrencePeriod"]
+
+
+@pytest.mark.parametrize(
+    ("path", "expression"),
+    [
+        ("description", "Several"),  # one text is wanted
+        ("lastModified.extension('http://e.org').nonsense", "Text"),
+        ("restriction.repetitions", "Text"),
+        ("code", "Number"),
+        ("executionPeriod", "Text"),
+    ],
+)
+def test_a_value_that_does_not_fit_fails_the_action_and_no_other(path: str, expression: str) -> None:
+    action = {"title": "T", "definitionCanonical": f"{BASE}/ActivityDefinition/activity"}
+    dynamic = [{"path": path, "expression": cql(expression)}]
+    result = applied(plan(action, {"title": "U"}), activity("Task", dynamicValue=dynamic))
+    assert [each.outcome.state for each in result.actions] == [State.FAILED, State.APPLIES]
+
+
+def test_an_action_that_leads_elsewhere_names_the_address() -> None:
+    elsewhere = {"title": "T", "definitionUri": "https://forms.example.org/7"}
+    group = request_group(applied(plan(elsewhere)))
+    assert group["action"] == [{"title": "T", "resource": {"reference": "https://forms.example.org/7"}}]
+
+
+@pytest.mark.parametrize("on_action", [True, False])
+def test_a_transform_that_is_not_carried_out_is_told(on_action: bool) -> None:
+    transform = {"transform": f"{BASE}/StructureMap/m"}
+    ordered = {"definitionCanonical": f"{BASE}/ActivityDefinition/activity", **(transform if on_action else {})}
+    result = applied(plan(ordered), activity(**({} if on_action else transform)))
+    assert [(message.severity, "StructureMap/m" in message.text) for message in result.messages] == [("warning", True)]
+
+
+def test_no_two_parts_of_the_result_have_the_same_id() -> None:
+    broken = {"title": "T", "condition": [when("Broken")]}
+    result = applied(plan(broken, id="messages", url=f"{BASE}/PlanDefinition/messages"))
+    whole = care_plan(result)
+    assert [part["id"] for part in whole["contained"]] == ["messages", "messages-2"]
+    assert whole["extension"][0]["valueReference"] == {"reference": "#messages-2"}
+
+
+def test_a_request_names_the_goals_and_the_reason_of_its_action() -> None:
+    goals = [{"id": "walk", "description": {"text": "walk"}}, {"id": "rest", "description": {"text": "rest"}}]
+    because = [{"text": "fracture"}]
+    ordered = {"definitionCanonical": f"{BASE}/ActivityDefinition/activity", "goalId": ["rest"], "reason": because}
+    result = applied(plan(ordered, goal=goals), activity())
+    contained = care_plan(result)["contained"]
+    made = next(resource for resource in contained if resource["resourceType"] == "ServiceRequest")
+    assert made["extension"][0]["valueReference"] == {"reference": "#rest"}
+    assert made["reasonCode"] == because
+    assert "extension" not in result.requests[0]  # a suggestion creates no goals that it could refer to
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"), [("Task", {"text": "a"}), ("MedicationRequest", [{"text": "a"}]), ("Contract", None)]
+)
+def test_a_reason_stands_where_the_kind_of_request_has_it(kind: str, expected: Any) -> None:
+    ordered = {"definitionCanonical": f"{BASE}/ActivityDefinition/activity", "reason": [{"text": "a"}]}
+    assert applied(plan(ordered), activity(kind)).requests[0].get("reasonCode") == expected
+
+
+def test_goals_and_messages_of_a_nested_plan_are_named_by_the_whole() -> None:
+    goal = {"description": {"text": "walk again"}}
+    inner = plan(
+        {"title": "I", "condition": [when("Unknown")]}, id="inner", url=f"{BASE}/inner", title="In", goal=[goal]
+    )
+    whole = care_plan(applied(plan({"title": "T", "definitionCanonical": f"{BASE}/inner"}), inner))
+    assert whole["goal"] == [{"reference": "#inner-goal-1"}]
+    issues = next(r for r in whole["contained"] if r["resourceType"] == "OperationOutcome")["issue"]
+    assert [issue["diagnostics"] for issue in issues] == ["In: Whether this applies is not known."]
 
 
 def test_a_dynamic_value_without_a_value_leaves_the_element_alone() -> None:
@@ -139,10 +222,59 @@ def test_a_wrong_path_is_reported_and_the_action_stays() -> None:
     assert request_group(result)["action"][0]["title"] == "T"
 
 
+GIVEN = """library Given
+using FHIR version '4.0.1'
+parameter "Period" Interval<DateTime>
+parameter "Days" Interval<Date>
+parameter "Range" Interval<Quantity>
+parameter "Numbers" List<Integer>
+parameter "Order" FHIR.ServiceRequest
+parameter "Orders" List<FHIR.ServiceRequest>
+context Patient
+define "In period": @2025-06-15T00:00:00.0Z in "Period"
+define "In days": @2025-06-15 in "Days"
+define "In range": 5 'mg' in "Range"
+define "Sum": Sum("Numbers") = 6
+define "Ordered": "Order".status = 'draft'
+define "All ordered": Count("Orders" O where O.status = 'draft') = 1
+"""
+DRAFT = {"resourceType": "ServiceRequest", "id": "o", "status": "draft", "intent": "order"}
+YEAR = {"start": "2025-01-01", "end": "2025-12-31"}
+LITTLE = {"low": {"value": 1, "code": "mg"}, "high": {"value": 9, "unit": "mg"}}
+
+
+@pytest.mark.parametrize(
+    ("define", "given"),
+    [
+        ("In period", [{"name": "Period", "valuePeriod": YEAR}]),
+        ("In days", [{"name": "Days", "valuePeriod": YEAR}]),
+        ("In range", [{"name": "Range", "valueRange": LITTLE}]),
+        ("Sum", [{"name": "Numbers", "valueInteger": number} for number in (1, 2, 3)]),
+        ("Sum", [{"name": "Numbers", "valueInteger": 6}]),  # a list of one
+        ("Ordered", [{"name": "Order", "resource": DRAFT}]),
+        ("All ordered", [{"name": "Orders", "resource": DRAFT}]),
+    ],
+)
+def test_parameters_of_every_type_are_read_and_absent_ones_are_null(define: str, given: list[dict[str, Any]]) -> None:
+    told = plan({"title": "T", "condition": [when(define)]}, library=[f"{BASE}/Library/Given"])
+    for parts, states in ((given, {State.APPLIES}), ([], {State.CANNOT_TELL, State.DOES_NOT_APPLY})):
+        parameters = library_parameters({"resourceType": "Parameters", "parameter": parts})
+        assert applied(told, library(GIVEN, "Given"), parameters=parameters).actions[0].outcome.state in states
+
+
 def test_definitions_may_be_contained() -> None:
     inner = {"resourceType": "ActivityDefinition", "id": "inner", "kind": "Task", "status": "active"}
     made = applied(plan({"title": "T", "definitionCanonical": "#inner"}, contained=[inner])).requests
     assert [request["resourceType"] for request in made] == ["Task"]
+
+
+def test_contained_definitions_refer_to_each_other() -> None:
+    inner = {"resourceType": "ActivityDefinition", "id": "inner", "kind": "Task", "status": "active"}
+    asked = {"resourceType": "Questionnaire", "id": "asked", "status": "active"}
+    leads = [{"title": "A", "definitionCanonical": "#inner"}, {"title": "Q", "definitionCanonical": "#asked"}]
+    between = {"resourceType": "PlanDefinition", "id": "between", "status": "active", "action": leads}
+    outer = plan({"title": "T", "definitionCanonical": "#between"}, contained=[between, inner, asked])
+    assert [request["resourceType"] for request in applied(outer).requests] == ["Task", "Task"]
 
 
 def test_a_questionnaire_becomes_a_task_to_fill_it_in() -> None:

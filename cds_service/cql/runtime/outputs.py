@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -31,7 +32,9 @@ from cds_service.cql.static_types import (
 from cds_service.cql.type_relations import Relations
 from cds_service.errors import EvaluationError
 from cds_service.values import date_texts
+from cds_service.values.interval import Interval
 from cds_service.values.longs import Long
+from cds_service.values.quantity import make
 from cds_service.values.tuples import Tuple
 
 _READERS = {
@@ -92,14 +95,29 @@ def _read(value: Any, kind: Type) -> Any:
     if value is None:
         return value
     if isinstance(kind, ListOf):
-        if not isinstance(value, list | tuple):
-            raise WrongType("A parameter is no list.")
-        return [_read(item, kind.element) for item in value]
+        entries = value if isinstance(value, list | tuple) else [value]  # FHIR cannot say that one value is a list
+        return [_read(item, kind.element) for item in entries]
+    if isinstance(kind, IntervalOf) and isinstance(value, Mapping):
+        return _read_interval(value, kind.point)
     if isinstance(kind, IntervalOf | ChoiceOf | TupleOf) or kind in (ANY, NULL):
         return value
     if isinstance(kind, Named) and kind.namespace == "FHIR":
         return value
     return _read_system(value, kind)
+
+
+def _read_interval(value: Mapping[str, Any], point: Type) -> Interval:
+    """A FHIR Period or Range as plain data."""
+    is_period = not {"low", "high"} & set(value)
+    low, high = (value.get(name) for name in (("start", "end") if is_period else ("low", "high")))
+    closed = low is not None or not is_period  # without a start it is unknown when a period began
+    return Interval(_read_bound(low, point), _read_bound(high, point), closed, True, str(point))
+
+
+def _read_bound(value: Any, point: Type) -> Any:
+    if isinstance(value, Mapping) and "value" in value:
+        return make(Decimal(str(value["value"])), value.get("code") or value.get("unit"))
+    return _read(value, point)
 
 
 def _read_system(value: Any, kind: Type) -> Any:
