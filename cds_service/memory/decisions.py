@@ -28,7 +28,6 @@ _BATCH = 500
 _GATHER_SECONDS = 0.2  # how long a batch fills before it is written
 _RETRY_SECONDS = 1.0
 _PURGE_SECONDS = 3600.0
-_KEPT_OF_EVIDENCE = ("fact", "value")
 _IDENTIFYING = ("order", "subject", "appointment", "encounter", "patient", "evidence")
 
 _INSERT_DECISION = """INSERT INTO decisions (id, at, service, hook, client, plans, records, patient)
@@ -179,7 +178,10 @@ def without_identifiers(record: Mapping[str, Any]) -> dict[str, Any]:
         told["levels"] = [without_identifiers(level) if isinstance(level, Mapping) else level for level in levels]
     evidence = record.get("evidence")
     if evidence:
-        told["evidence"] = [{name: each[name] for name in _KEPT_OF_EVIDENCE if name in each} for each in evidence]
+        told["evidence"] = [
+            {"fact": each["fact"], "value": each["value"]} if "value" in each else {"fact": each["fact"]}
+            for each in evidence
+        ]
     return told
 
 

@@ -127,7 +127,7 @@ class CallFiles:
 
     def _reserve(self, file: int, length: int) -> None:
         size = max(length, min(_RESERVED, self._most // 8))
-        with suppress(OSError):  # the file system cannot: then it gives what is written, as it is written
+        with suppress(OSError, AttributeError):  # not every system can: then the disk gives what is written, as it is
             os.posix_fallocate(file, self._written, size)
         self._reserved = self._written + size
 

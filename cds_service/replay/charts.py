@@ -20,22 +20,22 @@ _PROPOSED = frozenset({"proposed", "pending"})
 _UNKNOWN_USER = "Practitioner/unknown"
 
 
-class _Reference(msgspec.Struct):
+class _Reference(msgspec.Struct, gc=False):
     reference: Any = None
 
 
-class _Head(msgspec.Struct):
+class _Head(msgspec.Struct, gc=False):
     resourceType: Any = None
     id: Any = None
     status: Any = None
     requester: _Reference | None = None
 
 
-class _Entry(msgspec.Struct):
+class _Entry(msgspec.Struct, gc=False):
     resource: msgspec.Raw = msgspec.Raw()
 
 
-class _Bundle(msgspec.Struct):
+class _Bundle(msgspec.Struct, gc=False):
     entry: list[_Entry] = []
     timestamp: Any = None
 

@@ -63,7 +63,7 @@ class Tally(msgspec.Struct):
         if "primaryVariant" in record:
             _count(self.scenarios, str(record["primaryVariant"]))
         for member, value in record.items():
-            if not isinstance(value, _LISTS):
+            if not isinstance(value, list):
                 continue
             if member in QUESTION_LISTS:
                 for each in value:
@@ -112,7 +112,6 @@ QUESTION_LISTS = ("mustAsk", "safetyAsk", "notesUnknown")
 _NO_RULES = frozenset(
     {*QUESTION_LISTS, "alternatives", "suggestedNext", "candidates", "alsoMatches", "evidence", "levels", "failed"}
 )
-_LISTS = (list, tuple)
 _PLACES = 20
 _LOG_STEP = math.log(_STEP)
 
