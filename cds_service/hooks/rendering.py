@@ -61,19 +61,6 @@ def response_json(response: Response) -> dict[str, Any]:
     return answer
 
 
-def plain_json(value: Any) -> Any:
-    """The plain data that the JSON of a part of an answer says; decimals stay Decimals."""
-    return _with_lists(msgspec.to_builtins(value, builtin_types=(Decimal,)))
-
-
-def _with_lists(value: Any) -> Any:
-    if value.__class__ is dict:
-        return {name: _with_lists(part) for name, part in value.items()}
-    if value.__class__ is list or value.__class__ is tuple:
-        return [_with_lists(part) for part in value]
-    return value
-
-
 def _make_lists(owner: dict[str, Any], *names: str) -> None:
     """Turn the tuples among the members into lists, as JSON has them."""
     for name in names:

@@ -28,8 +28,7 @@ _BATCH = 500
 _GATHER_SECONDS = 0.2  # how long a batch fills before it is written
 _RETRY_SECONDS = 1.0
 _PURGE_SECONDS = 3600.0
-_KEPT_OF_EVIDENCE = ("fact", "value")
-_IDENTIFYING = frozenset({"order", "subject", "appointment", "encounter", "patient", "evidence"})
+_IDENTIFYING = ("order", "subject", "appointment", "encounter", "patient", "evidence")
 
 _INSERT_DECISION = """INSERT INTO decisions (id, at, service, hook, client, plans, records, patient)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"""
@@ -171,13 +170,18 @@ def _names(plans: tuple[str, ...]) -> str:
 
 def without_identifiers(record: Mapping[str, Any]) -> dict[str, Any]:
     """A decision record without what leads to the patient: no references, of the evidence only fact and value."""
-    told = {name: value for name, value in record.items() if name not in _IDENTIFYING}
+    told = dict(record)
+    for name in _IDENTIFYING:
+        told.pop(name, None)
     levels = told.get("levels")
     if levels is not None:
         told["levels"] = [without_identifiers(level) if isinstance(level, Mapping) else level for level in levels]
     evidence = record.get("evidence")
     if evidence:
-        told["evidence"] = [{name: each[name] for name in _KEPT_OF_EVIDENCE if name in each} for each in evidence]
+        told["evidence"] = [
+            {"fact": each["fact"], "value": each["value"]} if "value" in each else {"fact": each["fact"]}
+            for each in evidence
+        ]
     return told
 
 

@@ -30,6 +30,7 @@ _TIDY_SECONDS = 60.0
 _HEAD: Final = struct.Struct(">16sQQ")  # of a call in a file: id, expiry, length of what is sealed
 MOST_BYTES: Final = 4_096_000_000
 _ROOM: Final = 512 * 1024 * 1024  # bytes of the disk that are left for everything else
+_RESERVED: Final = 4 * 1024 * 1024  # bytes of the disk that a file asks for at a time: for each call alone costs more
 _STEP: Final = 16 * 1024 * 1024  # bytes that one process writes before it looks what the others have written
 
 
@@ -69,6 +70,7 @@ class CallFiles:
         self._ended = threading.Event()
         self._file: int | None = None
         self._minute = 0
+        self._written, self._reserved = 0, 0  # bytes of the file: those of calls, and those that the disk has given it
         self._lock = threading.Lock()
 
     def keep(self, call_id: str, expires: int, told: bytes) -> None:
@@ -108,6 +110,7 @@ class CallFiles:
         if self._file is None or minute != self._minute:
             self._close()
             self._file, self._minute = self._new_file(minute), minute
+            self._written, self._reserved = 0, 0
         length = sum(map(len, pieces))
         if self._since + length > min(_STEP, self._most // 8):
             self._measure()
@@ -115,12 +118,22 @@ class CallFiles:
             raise _NoRoom(0, "those that are kept take as much of the disk as they may")
         if self._free - length < _ROOM:
             raise _NoRoom(0, "the disk is nearly full")
-        if os.writev(self._file, pieces) < length:
+        if self._written + length > self._reserved:
+            self._reserve(self._file, length)
+        if os.pwritev(self._file, pieces, self._written) < length:
             raise OSError(0, "the disk is full")
+        self._written += length
         self._taken, self._free, self._since = self._taken + length, self._free - length, self._since + length
+
+    def _reserve(self, file: int, length: int) -> None:
+        size = max(length, min(_RESERVED, self._most // 8))
+        with suppress(OSError, AttributeError):  # not every system can: then the disk gives what is written, as it is
+            os.posix_fallocate(file, self._written, size)
+        self._reserved = self._written + size
 
     def _close(self) -> None:
         if self._file is not None:
+            os.ftruncate(self._file, self._written)
             os.close(self._file)
             self._file = None
 
@@ -133,7 +146,7 @@ class CallFiles:
             self._tidying = threading.Thread(target=self._tidy, name="forms", daemon=True)
             self._tidying.start()
         name = f"{minute}-{secrets.token_hex(8)}"
-        return os.open(self._folder / name, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
+        return os.open(self._folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
 
     def _measure(self) -> None:
         self._taken = sum(_size(file) for file in self._folder.iterdir())
@@ -171,12 +184,12 @@ def _bytes_of(call_id: str) -> bytes:
 
 
 def _found(file: Path, head: bytes) -> bytes | None:
-    """The sealed call that begins with this head; half a call at the end is one that is being written."""
+    """The sealed call that begins with this head; nothing, or half a call, stands where the next is being written."""
     with file.open("rb") as stream:
         end = os.fstat(stream.fileno()).st_size
         while len(start := stream.read(_HEAD.size)) == _HEAD.size:
             length = _HEAD.unpack(start)[2]
-            if stream.tell() + length > end:
+            if not length or stream.tell() + length > end:
                 return None
             if start.startswith(head):
                 sealed = stream.read(length)

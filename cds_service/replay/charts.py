@@ -20,22 +20,22 @@ _PROPOSED = frozenset({"proposed", "pending"})
 _UNKNOWN_USER = "Practitioner/unknown"
 
 
-class _Reference(msgspec.Struct):
+class _Reference(msgspec.Struct, gc=False):
     reference: Any = None
 
 
-class _Head(msgspec.Struct):
+class _Head(msgspec.Struct, gc=False):
     resourceType: Any = None
     id: Any = None
     status: Any = None
     requester: _Reference | None = None
 
 
-class _Entry(msgspec.Struct):
+class _Entry(msgspec.Struct, gc=False):
     resource: msgspec.Raw = msgspec.Raw()
 
 
-class _Bundle(msgspec.Struct):
+class _Bundle(msgspec.Struct, gc=False):
     entry: list[_Entry] = []
     timestamp: Any = None
 
@@ -60,8 +60,15 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 class Chart:
     """The resources of one patient, by the beginnings of those that tell what the call is about."""
 
-    def __init__(self, body: bytes | msgspec.Raw, timestamp: object, entries: Sequence[Entry]) -> None:
+    def __init__(
+        self,
+        body: bytes | msgspec.Raw,
+        timestamp: object,
+        entries: Sequence[Entry],
+        by_type: Mapping[str, list[Any]] | None = None,
+    ) -> None:
         self._body = body
+        self.by_type = by_type or {}  # the entries of the Bundle with all that was decoded, where it was
         self._raw: list[msgspec.Raw] = []
         self.timestamp: str | None = timestamp if isinstance(timestamp, str) else None
         self.entries = entries
@@ -121,12 +128,20 @@ def read_chart(body: bytes | msgspec.Raw) -> Chart:
 
 def chart_of(body: bytes | msgspec.Raw, bundle: Any) -> Chart:
     """A chart from its Bundle, decoded: only what tells what the call is about is looked at."""
-    entries = [
-        Entry(place, resource.fhir_type, resource.id, getattr(resource, "status", None))
-        for place, entry in enumerate(bundle.entry)
-        if (resource := entry.resource) is not None and resource.fhir_type in _TELLING
-    ]
-    return Chart(body, getattr(bundle, "timestamp", None), entries)
+    entries: list[Entry] = []
+    by_type: dict[str, list[Any]] = {}
+    for place, entry in enumerate(bundle.entry):
+        resource = entry.resource
+        if resource is None:
+            continue
+        name = resource.fhir_type
+        if name in _TELLING:
+            entries.append(Entry(place, name, resource.id, getattr(resource, "status", None)))
+        if name in by_type:
+            by_type[name].append(entry)
+        else:
+            by_type[name] = [entry]
+    return Chart(body, getattr(bundle, "timestamp", None), entries, by_type)
 
 
 def can_tell(decoder: Decoder) -> bool:
@@ -172,24 +187,12 @@ def scene_of(chart: Chart, hook: str, orders: Iterable[str] = ()) -> Scene:
     )
 
 
-def make_request(
-    chart: Chart, scene: Scene, bundle: Any, needs: Sequence[Need], decoder: Decoder, arrival: Arrival
-) -> HookRequest:
-    """The request, from a Bundle that has been decoded."""
-    by_type: dict[str, list[Any]] = {}
+def make_request(chart: Chart, scene: Scene, needs: Sequence[Need], decoder: Decoder, arrival: Arrival) -> HookRequest:
+    """The request, from a chart of a Bundle that has been decoded."""
+    by_type = {**chart.by_type}
     moved = scene.moved
-    orders = {name for name, _ in moved}
-    for entry in bundle.entry:
-        resource = entry.resource
-        if resource is None:
-            continue
-        name = resource.fhir_type
-        if name in orders and (name, resource.id) in moved:
-            continue
-        if name in by_type:
-            by_type[name].append(entry)
-        else:
-            by_type[name] = [entry]
+    for name in {name for name, _ in moved}:
+        by_type[name] = [entry for entry in by_type[name] if (name, entry.resource.id) not in moved]
     searchset = decoder.structs.struct_for("Bundle")
     prefetch: dict[str, object] = {}
     for need in needs:

@@ -16,6 +16,7 @@ from cds_service.replay.failures import ReplayError, UnusableInput
 _OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 LINES = (".ndjson", ".jsonl")
 WHOLE = (".json",)
+_AHEAD = 1 << 20  # bytes that are read at a time: more than a line, mostly, which is then copied once
 LONGEST = 64 << 20  # bytes of one item; what is longer is reported and skipped
 
 
@@ -50,7 +51,7 @@ def open_binary(url: str) -> Iterator[BinaryIO]:
     ending = compression(url)
     with ExitStack() as stack:
         try:
-            opened: Any = _fsspec(url).open(url, "rb") if is_remote(url) else Path(url).open("rb")  # noqa: SIM115 - who asked for it closes it
+            opened: Any = _fsspec(url).open(url, "rb") if is_remote(url) else Path(url).open("rb", _AHEAD)  # noqa: SIM115 - who asked for it closes it
         except OSError as failure:
             raise UnusableInput(f"{url} cannot be read: {failure.strerror or type(failure).__name__}.") from None
         raw = stack.enter_context(opened)

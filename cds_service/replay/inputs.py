@@ -29,7 +29,8 @@ from cds_service.replay.files import (
     size_of,
 )
 
-SLICE = 8 << 20  # bytes of one slice
+SLICE = 8 << 20  # bytes of one slice, at most
+_LEAST, _SHARES = 1 << 20, 64  # smaller where there is little in all: every process is to have some
 
 Form = Literal["lines", "whole", "patients", "faults"]
 
@@ -90,11 +91,12 @@ def slices_of(paths: Iterable[str], work: Path, slice_size: int = SLICE) -> list
 
 def cut(files: Sequence[str], slice_size: int = SLICE) -> list[Slice]:
     """The slices of some files, in order."""
+    sizes = [size_of(name) for name in files]
+    slice_size = min(slice_size, max(_LEAST, sum(sizes) // _SHARES))
     slices: list[Slice] = []
     whole: list[str] = []
     room = slice_size
-    for name in files:
-        size = size_of(name)
+    for name, size in zip(files, sizes, strict=True):
         if plain_name(name).endswith(WHOLE) and not _has_lines(name):
             if whole and (room < size or len(whole) >= 500):
                 slices.append(Slice(tuple(whole), "whole", size=slice_size - room))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -14,7 +15,6 @@ from cds_service.errors import CdsError
 from cds_service.fhir.limits import Limits
 from cds_service.hooks.cards import Card
 from cds_service.hooks.identifiers import derive_uuid
-from cds_service.hooks.rendering import plain_json
 from cds_service.hooks.requests import Arrival, HookRequest, RequestParser
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.services import KnownService
@@ -61,7 +61,7 @@ class Runner:
     """Runs items against one version of the content; compiled once, used for all."""
 
     def __init__(self, knowledge: Knowledge, options: RunOptions, manner: Manner | None = None) -> None:
-        self.knowledge, self.options, self.manner = knowledge, options, manner
+        self.knowledge, self.options, self.manner = knowledge, options, manner or Manner()
         self._sources = Sources()  # a replay reads what was recorded, and never a server
         self._parsers: dict[str, RequestParser] = {}
         self._limits = Limits(size=LONGEST)
@@ -90,7 +90,7 @@ class Runner:
             item,
             call,
             plans=decision.plans,
-            records=tuple(plain_json(response.extension.get(self._records, ()))),
+            records=tuple(response.extension.get(self._records, ())),
             cards=tuple([_card_line(card) for card in response.cards]) if response.cards else (),
             set_aside=tuple([f"{bad.type_name}/{bad.id}: {bad.path}" for bad in facts.set_aside]),
             unreadable=facts.unreadable(),
@@ -104,7 +104,7 @@ class Runner:
             service=call.service.id,
             hook=request.hook,
             patient=request.context.patient_id,
-            as_of=request.as_of.isoformat(),
+            as_of=_text_of(request.as_of, request.as_of.utcoffset()),
             expected=call.expected,
             invalid=faults(item.body) if self.options.strict else (),
             **found,
@@ -162,7 +162,7 @@ class Runner:
         if bundle is None:
             request = self._parser(service).parse(compose_request(chart, scene, service.needs), arrival)
         else:
-            request = make_request(chart, scene, bundle, service.needs, decoder, arrival)
+            request = make_request(chart, scene, service.needs, decoder, arrival)
         return Call(request, service, lambda: compose_request(read_chart(body), scene, service.needs), expected)
 
     def _arrival(self, place: str, recorded: object) -> Arrival:
@@ -195,6 +195,12 @@ class Call(msgspec.Struct, frozen=True):
     body: Callable[[], bytes]
     """The request as it would be sent."""
     expected: tuple[dict[str, Any], ...] = ()
+
+
+@lru_cache(maxsize=1024)
+def _text_of(moment: datetime, _offset: timedelta | None) -> str:
+    """A moment as text; most calls of a run share theirs. The same moment has another text in another time zone."""
+    return moment.isoformat()
 
 
 def _card_line(card: Card) -> CardLine:

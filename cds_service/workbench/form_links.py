@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import sha256
+from hashlib import blake2b
 
 from cds_service.errors import CdsError
 from cds_service.hooks.cards import Response
@@ -50,10 +50,10 @@ class FormLinks:
     base_url: str
     seconds: int
     clock: Callable[[], float] = time.time
-    mac: hmac.HMAC = field(init=False, repr=False, compare=False)  # as it is before anything was told
+    secret: bytes = field(init=False, repr=False, compare=False)  # of links, and of the length that the tag takes
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "mac", hmac.new(self.key, b"form link", sha256))
+        object.__setattr__(self, "secret", blake2b(self.key, person=b"form link").digest())
 
     def links_of(self, call_id: str, received: datetime | None) -> Callable[[str], str | None]:
         """For one call: the address of the form that asks a Questionnaire."""
@@ -67,13 +67,13 @@ class FormLinks:
 
     def handles_of(self, call_id: str, received: datetime | None) -> Callable[[str], str | None]:
         """For one call: the handle of the form that asks a Questionnaire."""
-        expires = int(received.timestamp() if received is not None else self.clock()) + self.seconds
 
         def handle(questionnaire: str) -> str | None:
             call = _bytes_of(call_id)
             if call is None:
                 return None  # a call that did not come through the gate: nothing could be found again
-            return self._text(call, questionnaire, expires)
+            begun = received.timestamp() if received is not None else self.clock()
+            return self._text(call, questionnaire, int(begun) + self.seconds)
 
         return handle
 
@@ -116,9 +116,7 @@ class FormLinks:
         return any(link.url.startswith(start) for card in response.cards for link in card.links)
 
     def _tag(self, told: bytes) -> bytes:
-        mac = self.mac.copy()
-        mac.update(told)
-        return mac.digest()[:_TAG]
+        return blake2b(told, digest_size=_TAG, key=self.secret).digest()
 
 
 def _bytes_of(call_id: str) -> bytes | None:

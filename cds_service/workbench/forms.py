@@ -44,6 +44,8 @@ class Forms:
     def with_answers(self, request: HookRequest) -> HookRequest:
         """The call with what was answered about its patient in a form a while ago."""
         try:
+            if not self.store.anything_answered():
+                return request
             found = self.store.filed(Whom(request.client.name, request.fhir_server, request.context.patient_id))
         except MemoryUnavailable as error:
             _log.warning("answers of forms could not be read: %s", error.what, extra={"id": request.call_id})

@@ -77,6 +77,32 @@ def test_what_follows_half_a_call_is_found(tmp_path: Path) -> None:
     place.flush()
 
 
+def test_room_that_was_asked_for_ahead_is_no_call_and_is_given_back(tmp_path: Path) -> None:
+    first, last = ids(2)
+    place = CallFiles(tmp_path, SEAL, lambda: 1000.0)
+    place.keep(first, 1300, b"a" * 1000)
+    (file,) = tmp_path.iterdir()
+    assert file.stat().st_size > 100_000
+    assert place.read(last, 1300) is None
+    place.keep(last, 1300, b"told")
+    place.flush()
+    assert file.stat().st_size < 2_000
+    assert (place.read(first, 1300), place.read(last, 1300)) == (b"a" * 1000, b"told")
+
+
+def test_without_room_ahead_calls_are_kept_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse)
+    first, last = ids(2)
+    place = CallFiles(tmp_path, SEAL, lambda: 1000.0)
+    place.keep(first, 1300, b"a" * 1000)
+    place.keep(last, 1300, b"told")
+    assert (place.read(first, 1300), place.read(last, 1300)) == (b"a" * 1000, b"told")
+    place.flush()
+
+
 def test_the_end_of_a_process_removes_what_has_expired(tmp_path: Path) -> None:
     now = [1000.0]
     place = CallFiles(tmp_path, SEAL, lambda: now[0])
@@ -95,7 +121,7 @@ def test_a_changed_call_is_not_found(tmp_path: Path) -> None:
     place.keep(ident, 1300, b"a" * 1000)
     (file,) = tmp_path.iterdir()
     told = bytearray(file.read_bytes())
-    told[-1] ^= 1
+    told[500] ^= 1
     file.write_bytes(bytes(told))
     assert place.read(ident, 1300) is None
     place.flush()

@@ -149,3 +149,9 @@ def test_an_export_becomes_one_bundle_a_patient(tmp_path: Path) -> None:
     assert kinds == ["Condition", "Condition", "Medication", "MedicationRequest", "Organization", "Patient"]
     assert len(patients["Patient/p8"]["entry"]) == 3
     assert read([export], tmp_path / "work") == items
+
+
+def test_a_few_megabytes_are_work_for_several_processes(tmp_path: Path) -> None:
+    file = tmp_path / "charts.ndjson"
+    file.write_bytes(b'{"resourceType":"Bundle"}\n' * 160_000)
+    assert len(cut([str(file)])) == 4
