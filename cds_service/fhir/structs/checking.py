@@ -19,7 +19,7 @@ from cds_service.fhir.structs.flavours import TEMPORAL_PATTERNS, Struct
 
 _TO_SHAPE = bytes.maketrans(b"123456789-", b"000000000+")
 _PATTERNS = {name: re.compile(pattern) for name, pattern in TEMPORAL_PATTERNS.items()}
-_USUAL = (b"0000+00+00\n", b"0000+00+00T00:00:00+00:00\n", b"0000+00+00T00:00:00Z\n")
+_USUAL = (b"0000+00+00T00:00:00Z\n", b"0000+00+00\n", b"0000+00+00T00:00:00+00:00\n")
 _known_days: set[str] = set()  # days that were found to be some; of two centuries, so it stays small
 _known_clocks: set[str] = {""}
 
