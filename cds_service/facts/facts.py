@@ -22,7 +22,7 @@ from cds_service.facts.indexes import Hits, Index, look_for, make_index
 from cds_service.facts.members import Members, in_order
 from cds_service.facts.origins import Batch, Origin
 from cds_service.facts.sites import Sites
-from cds_service.facts.versions import latest_versions
+from cds_service.facts.versions import latest_versions, meta_of
 from cds_service.fhir.limits import Limits
 from cds_service.fhir.references import parse_reference
 from cds_service.fhir.structs.decoding import Decoder, SetAside, grouped
@@ -255,7 +255,7 @@ class Facts:
         found = self._references().get((parsed.type, parsed.id))
         if found is None or parsed.version is None:
             return found
-        version = getattr(getattr(found, "meta", None), "versionId", None)
+        version = getattr(meta_of(found), "versionId", None)
         return found if version in (None, parsed.version) else None
 
     def _at_full_urls(self) -> dict[str, Struct]:

@@ -6,10 +6,33 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
 
+import msgspec
+
 from cds_service.fhir.structs.flavours import Struct
 from cds_service.values.date_texts import parse_datetime
 
 _by_id = attrgetter("id")
+
+
+class Meta(msgspec.Struct, frozen=True):
+    """What tells copies of a resource apart."""
+
+    versionId: str | None = None
+    lastUpdated: str | None = None
+
+
+_meta = msgspec.json.Decoder(Meta | None)
+
+
+def meta_of(resource: Any) -> Any:
+    """The Meta of a resource, which is read only now unless logic reads it too; None where it cannot be read."""
+    meta = resource.meta
+    if not isinstance(meta, msgspec.Raw):
+        return meta
+    try:
+        return _meta.decode(meta)
+    except msgspec.DecodeError:
+        return None
 
 
 def latest_versions(members: Sequence[Struct]) -> Sequence[Struct]:
@@ -29,7 +52,7 @@ def latest_versions(members: Sequence[Struct]) -> Sequence[Struct]:
 
 def is_newer(candidate: Any, held: Any) -> bool:
     """Whether a copy was updated later than another; where that is not said, by version number; else it is not."""
-    first, second = candidate.meta, held.meta
+    first, second = meta_of(candidate), meta_of(held)
     if first is None or second is None:
         return first is not None and second is None
     one, other = _instant(first.lastUpdated), _instant(second.lastUpdated)

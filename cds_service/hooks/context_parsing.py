@@ -61,10 +61,9 @@ def parse_context(hook: str, members: RawMembers | msgspec.Struct, limits: Limit
     else:
         present = {name: raw for name, raw in members.items() if raw != _NULL}
         found = _read_defined(defined, present) if defined else _read_by_shape(present)
-    resources: list[ContextResource] = []
-    for name, raws in found.resources.items():
-        for place, raw in raws:
-            resources.append(_read_resource(name, place, raw, limits))
+    resources = tuple(
+        [_read_resource(name, place, raw, limits) for name, raws in found.resources.items() for place, raw in raws]
+    )
     patient = found.texts.get("patientId", "").removeprefix("Patient/")
     if not patient:
         raise _missing("patientId")
@@ -73,12 +72,12 @@ def parse_context(hook: str, members: RawMembers | msgspec.Struct, limits: Limit
         user_id=found.texts.get("userId"),
         encounter_id=_bare(found.texts.get("encounterId"), "Encounter/"),
         selections=found.references.get("selections", ()),
-        draft_orders=tuple(one for one in resources if one.member in _DRAFTS),
+        draft_orders=tuple([one for one in resources if one.member in _DRAFTS]),
         dispatched_orders=found.references.get("dispatchedOrders", ()),
         performer=found.texts.get("performer"),
-        tasks=tuple(one for one in resources if one.member == "fulfillmentTasks"),
-        appointments=tuple(one for one in resources if one.member == "appointments"),
-        resources=tuple(resources),
+        tasks=tuple([one for one in resources if one.member == "fulfillmentTasks"]),
+        appointments=tuple([one for one in resources if one.member == "appointments"]),
+        resources=resources,
         fields=found.texts,
     )
 

@@ -80,14 +80,7 @@ def gather(request: HookRequest, needs: Sequence[Need], sources: Sources, readin
             keys=unmet,
             remedy="Send them as prefetch, or a fhirServer and an access token that allow reading them.",
         )
-    batches = [
-        Batch(
-            page.resources, Origin("server" if need.key in fetched else "prefetch", need.key), page.entries, page.groups
-        )
-        for need in needs
-        for page in final[need.key].pages
-        if page.resources
-    ]
+    batches, states, set_aside = _summed_up(needs, final, fetched)
     if request.said:
         batches.append(Batch(reading.decoder.collect(request.said).resources, Origin("said")))
     context, drafts, bad = _context(request, reading.decoder)
@@ -97,8 +90,8 @@ def gather(request: HookRequest, needs: Sequence[Need], sources: Sources, readin
         as_of=request.as_of,
         patient_id=request.context.patient_id,
         context=context,
-        availability=_by_type(needs, final),
-        set_aside=[*_named(needs, final), *bad],
+        availability=states,
+        set_aside=[*set_aside, *bad],
         groups=reading.groups,
         texts=reading.texts,
     )
@@ -252,25 +245,25 @@ def _grant(request: HookRequest, need: Need) -> Grant:
 # -- what it comes to -----------------------------------------------------------------------------------------------
 
 
-def _by_type(needs: Sequence[Need], answers: Mapping[str, Answer]) -> dict[str, Availability]:
+def _summed_up(
+    needs: Sequence[Need], answers: Mapping[str, Answer], fetched: Mapping[str, Answer]
+) -> tuple[list[Batch], dict[str, Availability], list[SetAside]]:
+    """The resources with their origin, how much of each type could be had, and what was set aside under which key."""
+    batches: list[Batch] = []
     states: dict[str, Availability] = {}
+    set_aside: list[SetAside] = []
     for need in needs:
-        state = answers[need.key].state
-        before = states.setdefault(need.type_name, state)
-        if before is not state:
-            states[need.type_name] = combine((before, state))
-    return states
-
-
-def _named(needs: Sequence[Need], answers: Mapping[str, Answer]) -> list[SetAside]:
-    """What was set aside, with the key it came under; a nameless one counts as of the type that was asked for."""
-    found: list[SetAside] = []
-    for need in needs:
-        for page in answers[need.key].pages:
+        key, type_name, answer = need.key, need.type_name, answers[need.key]
+        states[type_name] = combine((states[type_name], answer.state)) if type_name in states else answer.state
+        for page in answer.pages:
+            if page.resources:
+                origin = Origin("server" if key in fetched else "prefetch", key)
+                batches.append(Batch(page.resources, origin, page.entries, page.groups))
+            # A nameless one counts as of the type that was asked for.
             for bad in page.set_aside:
-                type_name = bad.type_name if _is_kind(bad.type_name) else need.type_name
-                found.append(replace(bad, key=need.key, type_name=type_name))
-    return found
+                named = bad.type_name if _is_kind(bad.type_name) else type_name
+                set_aside.append(replace(bad, key=key, type_name=named))
+    return batches, states, set_aside
 
 
 def _is_kind(name: str | None) -> bool:

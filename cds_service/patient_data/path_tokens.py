@@ -54,7 +54,8 @@ class PathTokens:
         for key, answer in answers.items():
             if key not in self._answers or len(answer.pages) > 0:
                 resources = (resource for page in answer.pages for resource in page.resources)
-                self._answers[key] = [_decoder().resource(to_json(resource)) for resource in resources]
+                decoded = (_decoder().collect(to_json(resource), flatten=False) for resource in resources)
+                self._answers[key] = [whole for one in decoded for whole in one.resources]
 
     def values(self, need: Need) -> dict[str, str]:
         """The tokens of a template that have a value here."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -39,17 +40,23 @@ NONE_RECORDED = Answer(NONE)
 def read_prefetched(values: Mapping[str, object], needs: Sequence[Need], decoder: Decoder) -> dict[str, Answer]:
     """The answer to each need that the values under its key are; what is of another type than asked is as not sent."""
     answers: dict[str, Answer] = {}
-    decoded: list[tuple[Need, Struct]] = []
+    asked: list[Need] = []
+    decoded: list[Struct] = []
     for need in needs:
-        value = values.get(need.key)
-        if isinstance(value, Struct):
-            decoded.append((need, value))
-        elif isinstance(value, msgspec.Raw) and bytes(value)[:1] == b"{":
+        value: Any = values.get(need.key)
+        if value is None:
+            answers[need.key] = NONE_RECORDED if need.key in values else NOT_SENT
+        elif not isinstance(value, msgspec.Raw):
+            if value.fhir_type == "Bundle" and not (value.entry or value.link):
+                answers[need.key] = NONE_RECORDED
+            else:
+                asked.append(need)
+                decoded.append(value)
+        elif bytes(value)[:1] == b"{":
             answers[need.key] = judge([decoder.collect(value)], need)
         else:
-            # An array, a string or a number is nothing that was asked for.
-            answers[need.key] = NONE_RECORDED if value is None and need.key in values else NOT_SENT
-    for (need, _), page in zip(decoded, decoder.flatten_all([value for _, value in decoded]), strict=True):
+            answers[need.key] = NOT_SENT  # an array, a string or a number is nothing that was asked for
+    for need, page in zip(asked, decoder.flatten_all(decoded), strict=True):
         answers[need.key] = judge([page], need)
     return answers
 

@@ -23,6 +23,7 @@ from cds_service.fhir.structs.flavours import full, lean
 
 NOW = datetime(2025, 6, 15, 9, tzinfo=UTC)
 FULL = Decoder(full())
+LEAN = Decoder(lean({"Observation": frozenset({"status", "code"})}))
 LOINC = "http://loinc.org"
 
 
@@ -252,13 +253,20 @@ def test_data_of_another_patient_are_dropped(other: dict[str, Any], stays: bool)
     ],
 )
 @pytest.mark.parametrize("first", ["old", "new"])
-def test_the_newest_copy_wins_whatever_comes_first(old: Any, new: Any, first: str) -> None:
+@pytest.mark.parametrize("decoder", [FULL, LEAN])
+def test_the_newest_copy_wins_whatever_comes_first(old: Any, new: Any, first: str, decoder: Decoder) -> None:
     copies = [observation("a", "1", status="preliminary"), observation("a", "1", status="final")]
     for copy, meta in zip(copies, (old, new), strict=True):
         if meta is not None:
             copy["meta"] = meta
-    found = facts(copies if first == "old" else copies[::-1]).retrieve("Observation")
+    found = facts(copies if first == "old" else copies[::-1], decoder=decoder).retrieve("Observation")
     assert [each.status for each in found] == ["final"]  # type: ignore[attr-defined]
+
+
+def test_a_copy_whose_meta_cannot_be_read_is_the_older_one() -> None:
+    broken = observation("a", "1", status="preliminary", meta={"versionId": 9})
+    found = facts([observation("a", "1", status="final", meta={"versionId": "1"}), broken], decoder=LEAN)
+    assert [each.status for each in found.retrieve("Observation")] == ["final"]  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

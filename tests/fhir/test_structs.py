@@ -220,8 +220,10 @@ DATES = st.one_of(
         r"[0-9]{4}(-[0-9]{2}(-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-6][0-9](Z|[+-][01][0-9]:[0-9]{2}))?)?)?", fullmatch=True
     ),
     st.datetimes().map(lambda moment: moment.isoformat(timespec="seconds") + "Z"),
+    st.datetimes().map(lambda moment: moment.isoformat(timespec="milliseconds") + "+01:00"),
     st.dates().map(str),
     st.sampled_from(["20240101", "2024-W01-1", "2024+01+01", "2024-01-01 10:00:00Z", "2024-01-01\n2024-01-01"]),
+    st.sampled_from([f"2024-01-01{clock}" for clock in ("t10:00:00Z", "T10:00:00z", "T10:00:00+0100", "T10:00:00.1")]),
 )
 
 

@@ -189,7 +189,7 @@ class Structs:
             for _, target, _, _ in fields:
                 if target == "Resource":
                     pending += self.model.resources
-                elif target not in PRIMITIVE_TYPES and target != "str":
+                elif target not in PRIMITIVE_TYPES and target not in ("str", "Raw"):
                     pending.append(target)
         for name, wanted in annotations.items():
             # The top of a lean resource is checked for dates in bulk, see `checking`: a pattern each doubles the cost.
@@ -207,10 +207,18 @@ class Structs:
             for fhir_type, attribute in element.attributes.items():
                 named = wanted is None or element.name in wanted or attribute in wanted
                 if named:
-                    yield attribute, self._target(fhir_type), element.is_list, () if element.is_list else None
+                    target = "Raw" if self._is_left_raw(info, element) else self._target(fhir_type)
+                    yield attribute, target, element.is_list, () if element.is_list else None
                 companion = f"_{element.name if not element.is_choice else attribute}"
                 if self._has_companion(info, element, fhir_type) and (wanted is None or companion in wanted):
                     yield companion, "Element", element.is_list, () if element.is_list else None
+
+    def _is_left_raw(self, info: TypeInfo, element: Element) -> bool:
+        """Whether an element stays JSON text: Meta that no logic reads, which only tells copies of a resource apart."""
+        if self.reads is None or not info.is_resource or element.name != "meta":
+            return False
+        named = self.reads.get(info.name, frozenset())
+        return named is not ALL and "meta" not in named
 
     def _has_companion(self, info: TypeInfo, element: Element, fhir_type: str) -> bool:
         if fhir_type == "Resource" or fhir_type.startswith("System.") or fhir_type == "xhtml":
@@ -228,6 +236,8 @@ class Structs:
 
     def _annotation(self, target: str, is_list: bool, bulk: bool) -> Any:
         kind: Any
+        if target == "Raw":
+            return msgspec.Raw
         if bulk and target in TEMPORAL_PATTERNS:
             kind = _TEMPORAL_TEXT
         elif target == "Resource":
