@@ -196,7 +196,7 @@ def _decisive(words: OrderWords, selection: Selection) -> Found:
 def _unknown_notes(words: OrderWords) -> Found:
     found: dict[str, None] = {}
     for judgement in words.judged.judgements:
-        for finding in judgement.findings:
+        for finding in judgement.notable:
             if finding.rule.unknown == "note" and finding.outcome.state is State.CANNOT_TELL:
                 found.setdefault(finding.rule.unknown_says)
     return found

@@ -269,9 +269,7 @@ class OrderProposals:
         if template.about == "rules":
             return [finding for finding in judgement.fired if finding.rule.severity in template.severity]
         if template.about == "safety-questions":
-            return [
-                finding for finding in judgement.findings if finding.outcome.needs and finding.rule.unknown == "ask"
-            ]
+            return [finding for finding in judgement.notable if finding.outcome.needs and finding.rule.unknown == "ask"]
         if not judgement.fired:
             return []
         elsewhere = self.policy.severities_with_orders_at(self.hook)
@@ -359,7 +357,7 @@ class OrderProposals:
         """The card that says what could not be worked out."""
         titles: dict[str, None] = {}
         for judgement in self.judged.judgements:
-            for finding in (*judgement.findings, *judgement.checks):
+            for finding in (*judgement.notable, *judgement.checks):
                 if finding.rule.id in judgement.record.failures:
                     titles.setdefault(finding.rule.title)
             if judgement.selection is not None:
@@ -391,7 +389,7 @@ def _sketch(judgement: Judgement, fired: tuple[Finding, ...], logic: Logic, know
     """The judgement as if only some of its rules had fired."""
     ordered = judgement.ordered or OrderedProcedure(None, None)
     status, selection = judgement.record.status, judgement.selection
-    return Sketch(ordered, knowhow, logic, judgement.findings, fired, status, selection)
+    return Sketch(ordered, knowhow, logic, judgement.notable, fired, status, selection)
 
 
 def _codes(draft: Mapping[str, Any] | None) -> str:
