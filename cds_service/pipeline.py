@@ -48,7 +48,6 @@ from cds_service.plans.knowhow import Knowhow
 from cds_service.plans.logic import Logic
 from cds_service.plans.marking import order_mark
 from cds_service.plans.offers import Offers, Site, Subject
-from cds_service.plans.procedures import ordered_procedure
 from cds_service.plans.proposing import OrderProposals
 from cds_service.proposals.evidence import FactEvidence
 from cds_service.proposals.proposals import Proposal
@@ -144,7 +143,7 @@ class _Call:
         self, request: HookRequest, service: KnownService, knowledge: Knowledge, facts: Facts, manner: Manner
     ) -> None:
         self.request, self.service, self.knowledge, self.facts, self.manner = request, service, knowledge, facts, manner
-        self.logic = logic_for(knowledge, facts, call_parameters(request, facts))
+        self.logic = logic_for(knowledge, facts, call_parameters(request, facts, knowledge.parameter_names))
         context = request.context
         user = context.user_id if context.user_id and context.user_id.startswith("Practitioner/") else None
         self.subjects = Subjects(
@@ -255,13 +254,7 @@ class _Call:
         return Judged(judged.record, evidence, order=judged, draft=draft.json())
 
     def ordered(self, struct: Any, knowhow: Knowhow) -> OrderedProcedure | None:
-        return ordered_procedure(
-            codings_of(struct),
-            knowhow.procedures,
-            self.knowledge.terminology,
-            knowhow.policy.order_checks,
-            lambda: self.bind({ORDER: struct}),
-        )
+        return knowhow.orders.procedure(codings_of(struct), lambda: self.bind({ORDER: struct}))
 
     def dispatched(self, knowhow: Knowhow) -> Iterator[Judged]:
         for reference in self.request.context.dispatched_orders:

@@ -23,17 +23,16 @@ _NAMES = {
 }
 
 
-def call_parameters(request: HookRequest, facts: Facts) -> dict[str, Any]:
-    """What every decision of this call has in common."""
-    found: dict[str, Any] = {"Hook": request.hook, UNREADABLE: list(facts.unreadable())}
+def call_parameters(request: HookRequest, facts: Facts, names: frozenset[str]) -> dict[str, Any]:
+    """What every decision of this call has in common, as far as it is among the `names` of parameters."""
+    found: dict[str, Any] = {"Hook": request.hook} if "Hook" in names else {}
     for member, value in facts.context.items():
-        plain = list(value) if isinstance(value, tuple) else value
-        found[member] = plain
-        if member in _NAMES:
-            found[_NAMES[member]] = plain
-    if isinstance(found.get(_NAMES["draftOrders"]), list):
+        for name in (member, _NAMES.get(member)):
+            if name in names:
+                found[name] = list(value) if isinstance(value, tuple) else value
+    drafts = found.get(_NAMES["draftOrders"])
+    if isinstance(drafts, list):
         # The parameter is a list of service requests; other drafts stay under the member's own name.
-        drafts = found[_NAMES["draftOrders"]]
         found[_NAMES["draftOrders"]] = [d for d in drafts if getattr(d, "fhir_type", "") == "ServiceRequest"]
     return found
 
