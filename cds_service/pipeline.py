@@ -6,7 +6,7 @@ becomes proposals, and these become cards, ratings on orders and the record for 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -79,10 +79,15 @@ class Trace(msgspec.Struct, frozen=True):
 
     service: KnownService
     facts: Facts
-    logic: Logic
+    logic_of_call: Callable[[], Logic]
     judged: tuple[Judged, ...] = ()
     applied: tuple[Applied, ...] = ()
     namespace: str = ""
+
+    @property
+    def logic(self) -> Logic:
+        """The logic over the patient, whatever is ordered."""
+        return self.logic_of_call()
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -143,7 +148,8 @@ class _Call:
         self, request: HookRequest, service: KnownService, knowledge: Knowledge, facts: Facts, manner: Manner
     ) -> None:
         self.request, self.service, self.knowledge, self.facts, self.manner = request, service, knowledge, facts, manner
-        self.logic = logic_for(knowledge, facts, call_parameters(request, facts, knowledge.parameter_names))
+        self.parameters = call_parameters(request, facts, knowledge.parameter_names)
+        self._logic: Logic | None = None
         context = request.context
         user = context.user_id if context.user_id and context.user_id.startswith("Practitioner/") else None
         self.subjects = Subjects(
@@ -156,13 +162,22 @@ class _Call:
         )
         self.plans = service.canonicals
 
+    @property
+    def logic(self) -> Logic:
+        """The logic over the patient, whatever is ordered; made when it is first asked for."""
+        if self._logic is None:
+            self._logic = logic_for(self.knowledge, self.facts, self.parameters)
+        return self._logic
+
+    def trace(self, judged: tuple[Judged, ...] = (), applied: tuple[Applied, ...] = ()) -> Trace:
+        return Trace(self.service, self.facts, lambda: self.logic, judged, applied, self.knowledge.namespace)
+
     # --- plans that decide nothing of ours
 
     def apply(self, already_said: frozenset[str]) -> Decision:
         applied = apply_plan(self.service.plan, self.subjects, self.logic, self.knowledge.definitions)
         response = self.response(action_proposals(applied), (), (), already_said)
-        trace = Trace(self.service, self.facts, self.logic, applied=(applied,), namespace=self.knowledge.namespace)
-        return Decision(response, self.plans, trace)
+        return Decision(response, self.plans, self.trace(applied=(applied,)))
 
     # --- plans that decide
 
@@ -194,8 +209,7 @@ class _Call:
         proposals += [unreadable_order(knowhow.policy, order) for order in self.unreadable_orders()]
         records = tuple(one.record for one in judged)
         response = self.response(tuple(proposals), tuple(actions), records, already_said)
-        trace = Trace(self.service, self.facts, self.logic, tuple(judged), namespace=self.knowledge.namespace)
-        return Decision(response, self.plans, trace)
+        return Decision(response, self.plans, self.trace(tuple(judged)))
 
     def lost(self) -> tuple[str, ...]:
         """The kinds of data that were asked for and could not be had; what a client never offers is no loss."""
@@ -223,9 +237,10 @@ class _Call:
         read: dict[tuple[str, str | None], list[Any]] = {}
         for struct in self.facts.context.get("draftOrders", ()):  # type: ignore[attr-defined]
             read.setdefault((struct.fhir_type, getattr(struct, "id", None)), []).append(struct)
-        for draft in self.drafts():
+        drafts = self.drafts()
+        for draft in drafts:
             waiting = read.get((draft.type, draft.id))  # several orders may come without an id
-            found = self.order(draft, waiting.pop(0), knowhow) if waiting else None
+            found = self.order(draft, waiting.pop(0), knowhow, shared=len(drafts) > 1) if waiting else None
             if found is not None:
                 yield found
 
@@ -241,12 +256,13 @@ class _Call:
         found = context.selected_orders if self.request.hook == "order-select" else context.draft_orders
         return tuple([draft for draft in found if draft.type == "ServiceRequest"])
 
-    def order(self, draft: ContextResource, struct: Any, knowhow: Knowhow) -> Judged | None:
+    def order(self, draft: ContextResource, struct: Any, knowhow: Knowhow, *, shared: bool) -> Judged | None:
         """The decision on one draft order; None if it is none of ours."""
         ordered = self.ordered(struct, knowhow)
         if ordered is None:
             return None
-        logic = self.bind({ORDER: struct, PROCEDURE: ordered.procedure, RATED_PROCEDURE: ordered.rated_as})
+        parameters = {ORDER: struct, PROCEDURE: ordered.procedure, RATED_PROCEDURE: ordered.rated_as}
+        logic = self.bind(parameters, shared=shared)
         judged = judge_order(draft.reference, ordered, knowhow, logic)
         silent = None if struct.reasonCode or struct.reasonReference else draft.reference
         evidence = evidence_of(judged.worst, knowhow.facts, silent)
@@ -302,8 +318,11 @@ class _Call:
         judgement = with_changes(judgement, record=with_changes(judgement.record, evidence=evidence))
         return Judged(judgement.record, evidence, advice=judgement)
 
-    def bind(self, parameters: Mapping[str, Any]) -> Logic:
+    def bind(self, parameters: Mapping[str, Any], *, shared: bool = True) -> Logic:
+        """The logic with parameters bound; `shared`: with others that are bound otherwise, so it builds on theirs."""
         known = declared(parameters, self.knowledge.parameter_names)
+        if not shared and self._logic is None:
+            return logic_for(self.knowledge, self.facts, {**self.parameters, **known})
         return self.logic.bound(known) if known else self.logic
 
     def activity(self, activity: Activity) -> Mapping[str, Any]:

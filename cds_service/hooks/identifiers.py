@@ -5,12 +5,14 @@ from __future__ import annotations
 from hashlib import sha1
 from uuid import UUID
 
-_OURS = UUID("5b0f5c0e-1f0a-5d2e-9c39-6b1c1f8a7d10").bytes
+_OURS = sha1(UUID("5b0f5c0e-1f0a-5d2e-9c39-6b1c1f8a7d10").bytes, usedforsecurity=False)
 _VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}  # the two upper bits say who numbers
 
 
 def derive_uuid(call_id: str, *parts: object) -> str:
     """A bare lower-case UUID that depends on the call and `parts` alone; of version 5, which clients know."""
     name = "\x1f".join((call_id, *map(str, parts)))
-    found = sha1(_OURS + name.encode(), usedforsecurity=False).hexdigest()
+    hashed = _OURS.copy()
+    hashed.update(name.encode())
+    found = hashed.hexdigest()
     return f"{found[:8]}-{found[8:12]}-5{found[13:16]}-{_VARIANT[found[16]]}{found[17:20]}-{found[20:32]}"
