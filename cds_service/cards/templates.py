@@ -159,5 +159,5 @@ def _fill(line: _Line, words: Words, repeated: str = "", entry: str = "") -> str
         entries = words[name] if name != repeated else (entry,)
         if not entries:
             return None
-        filled.append(entries[0] if len(entries) == 1 else ", ".join(entries))
+        filled.append(", ".join(entries))
     return line.pattern % tuple(filled)

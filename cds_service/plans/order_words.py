@@ -56,7 +56,7 @@ class OrderWords(Words):
         self._alternatives: tuple[str, ...] | None = None
         selection = self.selection
         self.silent = _silent(
-            _lacking(self.record, self.worst),
+            _lacking(self.record, self.worst, region),
             None if selection is None else _lacking_in(selection),
             _NONE if self.fired else knowhow.policy.severity_parts,
         )
@@ -364,10 +364,11 @@ _SPEAKING: Sequence[Sequence[str]] = (
     ("target-question",),
     ("emergency", "emergency-titles"),
     ("checks-met", "checks-met-titles", "checks-not-met", "checks-not-documented"),
+    ("region", "Region"),
 )
 
 
-def _lacking(record: Record, judgement: Judgement) -> tuple[bool, ...]:
+def _lacking(record: Record, judgement: Judgement, region: str | None) -> tuple[bool, ...]:
     """What there is none of, in the order of `_SPEAKING`."""
     return (
         not record.candidates,
@@ -389,6 +390,7 @@ def _lacking(record: Record, judgement: Judgement) -> tuple[bool, ...]:
         not judgement.target_reason,
         not judgement.fired,
         not judgement.checks,
+        not region,
     )
 
 

@@ -76,7 +76,12 @@ class OrderProposals:
     def proposals(self) -> tuple[Proposal, ...]:
         """One for each card of the policy that has something to say about the order at this hook."""
         found = []
+        about = ["questions" if self.record.status == ASK else "rating"]
+        if self.fired or self.record.safety_ask:
+            about += ["rules", "safety-questions"]
         for template in self.policy.cards_at(self.hook):
+            if template.about not in about:
+                continue
             speaking = self.speaking(template) if template.about == "rules" and self.fired else ()
             indicator = self.indicator(template, speaking)
             if indicator is not None:
@@ -97,13 +102,11 @@ class OrderProposals:
                 return worst_indicator([self._weight(finding) for finding in speaking])
             return "warning" if template.asks_safety and record.safety_ask else None
         if about == "rating":
-            if record.status == ASK or (record.indicator == "info" and self.is_silent()):
+            if record.indicator == "info" and self.is_silent():
                 return None
             meaning = self.policy.rating_meanings.get(record.rating or "")
             return meaning.indicator if meaning else "info"
-        if about == "questions":
-            return "warning" if record.status == ASK else None
-        return "warning" if about == "safety-questions" and self.safety_ask else None
+        return "warning" if about == "questions" or self.safety_ask else None
 
     def is_silent(self) -> bool:
         """Whether nothing is said where no scenario fits, for the reason that there is here."""
