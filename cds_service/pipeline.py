@@ -273,7 +273,8 @@ class _Call:
         return knowhow.orders.procedure(codings_of(struct), lambda: self.bind({ORDER: struct}))
 
     def dispatched(self, knowhow: Knowhow) -> Iterator[Judged]:
-        for reference in self.request.context.dispatched_orders:
+        dispatched = self.request.context.dispatched_orders
+        for reference in dispatched:
             struct = self.facts.resolve(reference)
             if struct is None and not self.facts.availability("ServiceRequest").is_complete:
                 keys = tuple(need.key for need in self.service.needs if need.type_name == "ServiceRequest")
@@ -283,18 +284,18 @@ class _Call:
             ordered = self.ordered(struct, knowhow)
             if ordered is not None:
                 procedure = {PROCEDURE: ordered.procedure, RATED_PROCEDURE: ordered.rated_as}
-                logic = self.bind({ORDER: struct, **procedure})
+                logic = self.bind({ORDER: struct, **procedure}, shared=len(dispatched) > 1)
                 yield self.advice(knowhow, logic, order=_relative(reference), procedure=ordered.procedure)
 
     def appointments(self, knowhow: Knowhow) -> Iterator[Judged]:
-        structs = self.facts.context.get("appointments") or ()
-        for struct in structs:  # type: ignore[attr-defined]
+        structs: Any = self.facts.context.get("appointments") or ()
+        for struct in structs:
             order = self.based_on(struct)
             parameters = {APPOINTMENT: struct}
             if order is not None:
                 parameters[ORDER] = order
             identifier = f"Appointment/{struct.id}" if struct.id else None
-            yield self.advice(knowhow, self.bind(parameters), subject=identifier)
+            yield self.advice(knowhow, self.bind(parameters, shared=len(structs) > 1), subject=identifier)
         if not structs:
             yield self.advice(knowhow, self.logic)
 
@@ -326,7 +327,7 @@ class _Call:
         return self.logic.bound(known) if known else self.logic
 
     def activity(self, activity: Activity) -> Mapping[str, Any]:
-        return apply_activity(activity, self.subjects, self.logic, self.knowledge.definitions.model)
+        return apply_activity(activity, self.subjects, lambda: self.logic, self.knowledge.definitions.model)
 
     # --- the answer
 
