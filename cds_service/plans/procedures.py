@@ -14,6 +14,7 @@ from cds_service.proposals.ratings import OrderedProcedure
 
 Coding = tuple[str | None, str | None]  # system, code
 _Meaning = tuple[tuple[str, ...], tuple[str, ...]]  # procedures, names of checks
+_KEPT = 5_000  # meanings that are remembered
 _SETTLES = frozenset({"equivalent", "equal", "inexact", "relatedto", "subsumes"})
 
 
@@ -224,6 +225,8 @@ class OrderCodings:
                 found += [meant, *extra]
         meaning = tuple(dict.fromkeys(found)), tuple([check.check for check in used])
         if found and all(check.condition is None for check in used):
+            if len(self._meanings) >= _KEPT:
+                self._meanings.clear()
             self._meanings[coding] = meaning
         return meaning
 
