@@ -6,7 +6,7 @@ becomes proposals, and these become cards, ratings on orders and the record for 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -48,7 +48,6 @@ from cds_service.plans.knowhow import Knowhow
 from cds_service.plans.logic import Logic
 from cds_service.plans.marking import order_mark
 from cds_service.plans.offers import Offers, Site, Subject
-from cds_service.plans.procedures import ordered_procedure
 from cds_service.plans.proposing import OrderProposals
 from cds_service.proposals.evidence import FactEvidence
 from cds_service.proposals.proposals import Proposal
@@ -80,10 +79,15 @@ class Trace(msgspec.Struct, frozen=True):
 
     service: KnownService
     facts: Facts
-    logic: Logic
+    logic_of_call: Callable[[], Logic]
     judged: tuple[Judged, ...] = ()
     applied: tuple[Applied, ...] = ()
     namespace: str = ""
+
+    @property
+    def logic(self) -> Logic:
+        """The logic over the patient, whatever is ordered."""
+        return self.logic_of_call()
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -144,7 +148,8 @@ class _Call:
         self, request: HookRequest, service: KnownService, knowledge: Knowledge, facts: Facts, manner: Manner
     ) -> None:
         self.request, self.service, self.knowledge, self.facts, self.manner = request, service, knowledge, facts, manner
-        self.logic = logic_for(knowledge, facts, call_parameters(request, facts))
+        self.parameters = call_parameters(request, facts, knowledge.parameter_names)
+        self._logic: Logic | None = None
         context = request.context
         user = context.user_id if context.user_id and context.user_id.startswith("Practitioner/") else None
         self.subjects = Subjects(
@@ -157,6 +162,16 @@ class _Call:
         )
         self.plans = service.canonicals
 
+    @property
+    def logic(self) -> Logic:
+        """The logic over the patient, whatever is ordered; made when it is first asked for."""
+        if self._logic is None:
+            self._logic = logic_for(self.knowledge, self.facts, self.parameters)
+        return self._logic
+
+    def trace(self, judged: tuple[Judged, ...] = (), applied: tuple[Applied, ...] = ()) -> Trace:
+        return Trace(self.service, self.facts, lambda: self.logic, judged, applied, self.knowledge.namespace)
+
     # --- plans that decide nothing of ours
 
     def apply(self, already_said: frozenset[str]) -> Decision:
@@ -165,8 +180,7 @@ class _Call:
         asking = Asking(self.service.words, self.manner.site, self.subject, self.lost())
         proposals = action_proposals(applied, asking, self.manner.language)
         response = self.response(proposals, (), (action_record(applied, proposals, self.logic),), already_said)
-        trace = Trace(self.service, self.facts, self.logic, applied=(applied,), namespace=self.knowledge.namespace)
-        return Decision(response, self.plans, trace)
+        return Decision(response, self.plans, self.trace(applied=(applied,)))
 
     # --- plans that decide
 
@@ -198,8 +212,7 @@ class _Call:
         proposals += [unreadable_order(knowhow.policy, order) for order in self.unreadable_orders()]
         records = tuple(one.record for one in judged)
         response = self.response(tuple(proposals), tuple(actions), records, already_said)
-        trace = Trace(self.service, self.facts, self.logic, tuple(judged), namespace=self.knowledge.namespace)
-        return Decision(response, self.plans, trace)
+        return Decision(response, self.plans, self.trace(tuple(judged)))
 
     def lost(self) -> tuple[str, ...]:
         """The kinds of data that were asked for and could not be had; what a client never offers is no loss."""
@@ -227,9 +240,10 @@ class _Call:
         read: dict[tuple[str, str | None], list[Any]] = {}
         for struct in self.facts.context.get("draftOrders", ()):  # type: ignore[attr-defined]
             read.setdefault((struct.fhir_type, getattr(struct, "id", None)), []).append(struct)
-        for draft in self.drafts():
+        drafts = self.drafts()
+        for draft in drafts:
             waiting = read.get((draft.type, draft.id))  # several orders may come without an id
-            found = self.order(draft, waiting.pop(0), knowhow) if waiting else None
+            found = self.order(draft, waiting.pop(0), knowhow, shared=len(drafts) > 1) if waiting else None
             if found is not None:
                 yield found
 
@@ -245,12 +259,13 @@ class _Call:
         found = context.selected_orders if self.request.hook == "order-select" else context.draft_orders
         return tuple([draft for draft in found if draft.type == "ServiceRequest"])
 
-    def order(self, draft: ContextResource, struct: Any, knowhow: Knowhow) -> Judged | None:
+    def order(self, draft: ContextResource, struct: Any, knowhow: Knowhow, *, shared: bool) -> Judged | None:
         """The decision on one draft order; None if it is none of ours."""
         ordered = self.ordered(struct, knowhow)
         if ordered is None:
             return None
-        logic = self.bind({ORDER: struct, PROCEDURE: ordered.procedure, RATED_PROCEDURE: ordered.rated_as})
+        parameters = {ORDER: struct, PROCEDURE: ordered.procedure, RATED_PROCEDURE: ordered.rated_as}
+        logic = self.bind(parameters, shared=shared)
         judged = judge_order(draft.reference, ordered, knowhow, logic)
         silent = None if struct.reasonCode or struct.reasonReference else draft.reference
         evidence = evidence_of(judged.worst, knowhow.facts, silent)
@@ -258,16 +273,11 @@ class _Call:
         return Judged(judged.record, evidence, order=judged, draft=draft.json())
 
     def ordered(self, struct: Any, knowhow: Knowhow) -> OrderedProcedure | None:
-        return ordered_procedure(
-            codings_of(struct),
-            knowhow.procedures,
-            self.knowledge.terminology,
-            knowhow.policy.order_checks,
-            lambda: self.bind({ORDER: struct}),
-        )
+        return knowhow.orders.procedure(codings_of(struct), lambda: self.bind({ORDER: struct}))
 
     def dispatched(self, knowhow: Knowhow) -> Iterator[Judged]:
-        for reference in self.request.context.dispatched_orders:
+        dispatched = self.request.context.dispatched_orders
+        for reference in dispatched:
             struct = self.facts.resolve(reference)
             if struct is None and not self.facts.availability("ServiceRequest").is_complete:
                 keys = tuple(need.key for need in self.service.needs if need.type_name == "ServiceRequest")
@@ -277,18 +287,18 @@ class _Call:
             ordered = self.ordered(struct, knowhow)
             if ordered is not None:
                 procedure = {PROCEDURE: ordered.procedure, RATED_PROCEDURE: ordered.rated_as}
-                logic = self.bind({ORDER: struct, **procedure})
+                logic = self.bind({ORDER: struct, **procedure}, shared=len(dispatched) > 1)
                 yield self.advice(knowhow, logic, order=_relative(reference), procedure=ordered.procedure)
 
     def appointments(self, knowhow: Knowhow) -> Iterator[Judged]:
-        structs = self.facts.context.get("appointments") or ()
-        for struct in structs:  # type: ignore[attr-defined]
+        structs: Any = self.facts.context.get("appointments") or ()
+        for struct in structs:
             order = self.based_on(struct)
             parameters = {APPOINTMENT: struct}
             if order is not None:
                 parameters[ORDER] = order
             identifier = f"Appointment/{struct.id}" if struct.id else None
-            yield self.advice(knowhow, self.bind(parameters), subject=identifier)
+            yield self.advice(knowhow, self.bind(parameters, shared=len(structs) > 1), subject=identifier)
         if not structs:
             yield self.advice(knowhow, self.logic)
 
@@ -312,12 +322,15 @@ class _Call:
         judgement = with_changes(judgement, record=with_changes(judgement.record, evidence=evidence))
         return Judged(judgement.record, evidence, advice=judgement)
 
-    def bind(self, parameters: Mapping[str, Any]) -> Logic:
+    def bind(self, parameters: Mapping[str, Any], *, shared: bool = True) -> Logic:
+        """The logic with parameters bound; `shared`: with others that are bound otherwise, so it builds on theirs."""
         known = declared(parameters, self.knowledge.parameter_names)
+        if not shared and self._logic is None:
+            return logic_for(self.knowledge, self.facts, {**self.parameters, **known})
         return self.logic.bound(known) if known else self.logic
 
     def activity(self, activity: Activity) -> Mapping[str, Any]:
-        return apply_activity(activity, self.subjects, self.logic, self.knowledge.definitions.model)
+        return apply_activity(activity, self.subjects, lambda: self.logic, self.knowledge.definitions.model)
 
     # --- the answer
 

@@ -134,6 +134,7 @@ def _suggestion(proposed: ProposedSuggestion, card: str, number: int) -> Suggest
     return Suggestion(proposed.label, derive_uuid(card, "suggestion", number), proposed.recommended, tuple(actions))
 
 
+@lru_cache(maxsize=512)
 def _link(proposed: ProposedLink) -> Link:
     kind: Literal["absolute", "smart"] = "smart" if proposed.smart else "absolute"
     return Link(proposed.label, proposed.url, kind, proposed.app_context)

@@ -42,9 +42,10 @@ def _line(text: str) -> _Line:
     )
 
 
-@lru_cache(maxsize=512)
-def _forms(texts: tuple[str, ...]) -> tuple[_Line, ...]:
-    return tuple(_line(text) for text in texts)
+@lru_cache(maxsize=2048)
+def _forms(texts: tuple[str, ...], silent: frozenset[str]) -> tuple[_Line, ...]:
+    """The forms of a summary, without those that a silent part stands in."""
+    return tuple(line for line in map(_line, texts) if silent.isdisjoint(line.names))
 
 
 class _Block(msgspec.Struct, frozen=True, gc=False):
@@ -55,15 +56,18 @@ class _Block(msgspec.Struct, frozen=True, gc=False):
     above: str  # the heading over that line
 
 
-@lru_cache(maxsize=512)
-def _blocks(template: str) -> tuple[_Block, ...]:
+@lru_cache(maxsize=2048)
+def _blocks(template: str, silent: frozenset[str]) -> tuple[_Block, ...]:
+    """The paragraphs of a template, without the lines that a silent part stands in."""
     blocks: list[list[_Line]] = [[]]
     for text in template.splitlines():
         if text.strip():
-            blocks[-1].append(_line(text.rstrip()))
+            line = _line(text.rstrip())
+            if line.is_heading or silent.isdisjoint(line.names):
+                blocks[-1].append(line)
         elif blocks[-1]:
             blocks.append([])
-    return tuple(_block(block) for block in blocks if block)
+    return tuple(_block(block) for block in blocks if not all(line.is_heading for line in block))
 
 
 def _block(lines: list[_Line]) -> _Block:
@@ -78,7 +82,7 @@ def fill_summary(forms: tuple[str, ...], values: Values) -> str | None:
     """The first of `forms` that has all its parts and is short enough; else the last complete one."""
     words = values if isinstance(values, Words) else Words(values)
     last = None
-    for form in _forms(forms):
+    for form in _forms(forms, words.silent):
         if form.names and not words[form.names[-1]]:
             continue  # what only few cards can say tends to stand last
         text = _fill(form, words)
@@ -93,7 +97,7 @@ def fill_detail(template: str, values: Values) -> str:
     """The text of `template`: a line with a part that is empty is left out, a list line is repeated for each entry."""
     words = values if isinstance(values, Words) else Words(values)
     paragraphs: list[str] = []
-    for block in _blocks(template):
+    for block in _blocks(template, words.silent):
         line = block.only_line
         if line is None:
             if text := _fill_block(block.lines, words):
@@ -155,5 +159,5 @@ def _fill(line: _Line, words: Words, repeated: str = "", entry: str = "") -> str
         entries = words[name] if name != repeated else (entry,)
         if not entries:
             return None
-        filled.append(entries[0] if len(entries) == 1 else ", ".join(entries))
+        filled.append(", ".join(entries))
     return line.pattern % tuple(filled)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from hashlib import sha1
+from operator import itemgetter
 from uuid import UUID
 
-_OURS = UUID("5b0f5c0e-1f0a-5d2e-9c39-6b1c1f8a7d10").bytes
+_OURS = sha1(UUID("5b0f5c0e-1f0a-5d2e-9c39-6b1c1f8a7d10").bytes, usedforsecurity=False)
+_PARTS = itemgetter(slice(8), slice(8, 12), slice(13, 16), 16, slice(17, 20), slice(20, 32))
 _VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}  # the two upper bits say who numbers
 
 
 def derive_uuid(call_id: str, *parts: object) -> str:
     """A bare lower-case UUID that depends on the call and `parts` alone; of version 5, which clients know."""
     name = "\x1f".join((call_id, *map(str, parts)))
-    found = sha1(_OURS + name.encode(), usedforsecurity=False).hexdigest()
-    return f"{found[:8]}-{found[8:12]}-5{found[13:16]}-{_VARIANT[found[16]]}{found[17:20]}-{found[20:32]}"
+    hashed = _OURS.copy()
+    hashed.update(name.encode())
+    first, second, third, variant, fourth, last = _PARTS(hashed.hexdigest())
+    return f"{first}-{second}-5{third}-{_VARIANT[variant]}{fourth}-{last}"

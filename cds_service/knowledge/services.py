@@ -20,7 +20,7 @@ from cds_service.plans.facts_catalogue import FactCatalogue
 from cds_service.plans.knowhow import Knowhow
 from cds_service.plans.orders import OrderCodes, read_order_codes
 from cds_service.plans.policy import Policy, read_policy
-from cds_service.plans.procedures import Procedures
+from cds_service.plans.procedures import OrderCodings, Procedures
 from cds_service.plans.questions import Option, QuestionBook, read_questions
 from cds_service.plans.rules import Rule, RuleBook, read_rules
 from cds_service.plans.scenarios import ScenarioGroup, read_scenarios
@@ -235,7 +235,8 @@ def make_deciding(
     groups_of = {plan.canonical: read_scenarios(plan, definitions.has_definition) for plan in plans}
     rules = [rule for found in rules_of.values() for rule in found]
     groups = tuple(group for found in groups_of.values() for group in found)
-    knowhow = Knowhow(policy, procedures, groups, RuleBook(rules, procedures), definitions.facts)
+    orders = OrderCodings(procedures, terminology, policy.order_checks)
+    knowhow = Knowhow(policy, procedures, groups, RuleBook(rules, procedures), definitions.facts, orders)
     maps = [found.resource for found in terminology.find("ConceptMap")]
     return Deciding(
         knowhow=knowhow,

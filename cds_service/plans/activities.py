@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from cds_service.plans.extensions import listed
 
 
@@ -95,8 +97,7 @@ _DESCRIBING = frozenset({
 })  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Subjects:
+class Subjects(msgspec.Struct, frozen=True, gc=False):
     """Who and what a plan is applied for, as references; None where it was not said."""
 
     subject: str

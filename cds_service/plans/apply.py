@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -102,11 +102,11 @@ def apply_plan(plan: Plan, subjects: Subjects, logic: Logic, content: Content, h
     return _Application(subjects, logic, content, hook).plan(plan, plan.id)
 
 
-def apply_activity(activity: Activity, subjects: Subjects, logic: Logic, model: Model) -> dict[str, Any]:
-    """The request that an ActivityDefinition describes for the subject, with its dynamic values."""
+def apply_activity(activity: Activity, subjects: Subjects, logic: Callable[[], Logic], model: Model) -> dict[str, Any]:
+    """The request that an ActivityDefinition describes for the subject; `logic` is for its dynamic values."""
     request = request_from(activity.written, subjects)
     for dynamic in activity.dynamic_values:
-        value = logic.value(dynamic.expression, variables={"context": activity.written})
+        value = logic().value(dynamic.expression, variables={"context": activity.written})
         set_path(request, str(request["resourceType"]), dynamic.path, value, model)
     close_gaps(request)
     return request
@@ -239,7 +239,7 @@ class _Application:
             )
 
     def activity(self, activity: Activity, result: AppliedAction) -> dict[str, Any]:
-        request = apply_activity(activity, self.subjects, self.logic, self.content.model)
+        request = apply_activity(activity, self.subjects, lambda: self.logic, self.content.model)
         self.reason(request, listed(result.action.written.get("reason")))
         name = str(activity.written.get("id") or request["resourceType"])
         return {

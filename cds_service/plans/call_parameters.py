@@ -10,32 +10,37 @@ from cds_service.hooks.requests import HookRequest
 
 ORDER, PROCEDURE, RATED_PROCEDURE = "Order", "Procedure", "Rated procedure"
 APPOINTMENT, UNREADABLE = "Appointment", "Unreadable"
-# Our names for the members of hook contexts; the members are parameters under their own names as well.
-_NAMES = {
-    "draftOrders": "Draft orders",
-    "selections": "Selections",
-    "appointments": "Appointments",
-    "dispatchedOrders": "Dispatched orders",
-    "performer": "Performer",
-    "fulfillmentTasks": "Fulfillment tasks",
-    "userId": "User",
-    "encounterId": "Encounter id",
+# Members of hook contexts by our names for them; the members are parameters under their own names as well.
+_MEMBERS = {
+    "Draft orders": "draftOrders",
+    "Selections": "selections",
+    "Appointments": "appointments",
+    "Dispatched orders": "dispatchedOrders",
+    "Performer": "performer",
+    "Fulfillment tasks": "fulfillmentTasks",
+    "User": "userId",
+    "Encounter id": "encounterId",
 }
 
 
-def call_parameters(request: HookRequest, facts: Facts) -> dict[str, Any]:
-    """What every decision of this call has in common."""
-    found: dict[str, Any] = {"Hook": request.hook, UNREADABLE: list(facts.unreadable())}
-    for member, value in facts.context.items():
-        plain = list(value) if isinstance(value, tuple) else value
-        found[member] = plain
-        if member in _NAMES:
-            found[_NAMES[member]] = plain
-    if isinstance(found.get(_NAMES["draftOrders"]), list):
+def call_parameters(request: HookRequest, facts: Facts, names: frozenset[str]) -> dict[str, Any]:
+    """What every decision of this call has in common, as far as it is among the `names` of parameters."""
+    context = facts.context
+    found: dict[str, Any] = {"Hook": request.hook} if "Hook" in names else {}
+    for name in names.intersection(context):
+        found[name] = _plain(context[name])
+    for name, member in _MEMBERS.items():
+        if name in names and member in context:
+            found[name] = _plain(context[member])
+    drafts = found.get("Draft orders")
+    if isinstance(drafts, list):
         # The parameter is a list of service requests; other drafts stay under the member's own name.
-        drafts = found[_NAMES["draftOrders"]]
-        found[_NAMES["draftOrders"]] = [d for d in drafts if getattr(d, "fhir_type", "") == "ServiceRequest"]
+        found["Draft orders"] = [d for d in drafts if getattr(d, "fhir_type", "") == "ServiceRequest"]
     return found
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def declared(values: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:

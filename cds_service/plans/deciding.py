@@ -6,7 +6,7 @@ several targets is decided for each and reported once, with the values of the wo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace as with_changes
@@ -18,9 +18,9 @@ from cds_service.plans.hearsay import with_text_in_doubt
 from cds_service.plans.knowhow import Knowhow
 from cds_service.plans.logic import Logic
 from cds_service.plans.policy import Policy, worst_indicator
-from cds_service.plans.rules import Finding, Firing, find_all, find_checks
+from cds_service.plans.rules import Finding, Firing, find_all, find_checks, with_silent
 from cds_service.plans.scenarios import ScenarioGroup, Selection, provisional_rating, select
-from cds_service.proposals.outcomes import DOES_NOT_APPLY, State
+from cds_service.proposals.outcomes import State
 from cds_service.proposals.ratings import OrderedProcedure, RatingRow
 from cds_service.proposals.records import Record
 
@@ -34,12 +34,18 @@ class Judgement(msgspec.Struct, frozen=True):
     ordered: OrderedProcedure | None
     selection: Selection | None
     row: RatingRow | None
-    findings: tuple[Finding, ...]  # every rule that was looked at, in order
+    asked: Firing  # the rules that were looked at
+    notable: tuple[Finding, ...]  # those of them that do not simply not apply
     checks: tuple[Finding, ...]
     logic: Logic | None = None
     differences: tuple[tuple[str, str], ...] = ()  # (alternative, rating) where an also-matching one rates otherwise
     target_reason: str = ""
     fired: tuple[Finding, ...] = ()  # the rules that fire
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What every rule that was looked at came to, in order."""
+        return with_silent(self.asked, self.notable)
 
 
 class OrderJudgement(msgspec.Struct, frozen=True):
@@ -79,7 +85,8 @@ def _seriousness(indicator: str) -> int:
 def _open_procedure(order: str | None, ordered: OrderedProcedure, knowhow: Knowhow, logic: Logic) -> OrderJudgement:
     """An order whose code leaves several procedures possible: what all of them have in common is said already."""
     policy = knowhow.policy
-    findings, notable = _findings(knowhow.rules.common_to(ordered.candidates), knowhow, logic, order)
+    asked = knowhow.rules.common_to(ordered.candidates)
+    notable = _notable(asked, knowhow, logic, order)
     fired = _fired(notable)
     lists = _lists(fired, policy)
     record = Record(
@@ -91,7 +98,7 @@ def _open_procedure(order: str | None, ordered: OrderedProcedure, knowhow: Knowh
         indicator=worst_indicator(["warning", *_indicators(notable, policy)]),
         plan=_plan_of(knowhow.group_for(ordered.candidates[0]), policy),
     )
-    judgement = Judgement(record, ordered, None, None, findings, (), logic, fired=fired)
+    judgement = Judgement(record, ordered, None, None, asked, notable, (), logic, fired=fired)
     return OrderJudgement(record, judgement, (judgement,))
 
 
@@ -159,7 +166,8 @@ def _judge(
     level: str | None,
 ) -> Judgement:
     policy, procedure = knowhow.policy, ordered.procedure
-    findings, notable = _findings(knowhow.rules.firing(procedure), knowhow, logic, order)
+    asked = knowhow.rules.firing(procedure)
+    notable = _notable(asked, knowhow, logic, order)
     checks = find_checks(knowhow.rules.checks_of(procedure), logic)
     group = knowhow.group_for(procedure)
     sketch = Sketch(ordered, knowhow, logic, notable, _fired(notable), NOT_RATED)
@@ -201,7 +209,8 @@ def _judge(
         ordered=ordered,
         selection=sketch.selection,
         row=sketch.row,
-        findings=findings,
+        asked=asked,
+        notable=notable,
         checks=checks,
         logic=logic,
         differences=sketch.differences,
@@ -251,7 +260,8 @@ def judge_without_order(
     procedure: str | None = None,
 ) -> Judgement:
     """The advice for a call without a rating: reminders, readiness, what is not documented."""
-    findings, notable = _findings(knowhow.rules.firing(None), knowhow, logic, order)
+    asked = knowhow.rules.firing(None)
+    notable = _notable(asked, knowhow, logic, order)
     fired = _fired(notable)
     checks = find_checks(knowhow.rules.checks_of(procedure), logic)
     not_met = any(check.met is False and check.rule.level == "must" for check in checks)
@@ -268,23 +278,22 @@ def judge_without_order(
         indicator=worst_indicator([*indicators, *(["warning"] if not_met else [])]),
         plan=knowhow.policy.plan.canonical,
     )
-    return Judgement(record, None, None, None, findings, checks, logic, fired=fired)
+    return Judgement(record, None, None, None, asked, notable, checks, logic, fired=fired)
 
 
-def _findings(
-    asked: Firing, knowhow: Knowhow, logic: Logic, order: str | None
-) -> tuple[tuple[Finding, ...], tuple[Finding, ...]]:
-    """What every rule came to, and those of them that do not simply not apply."""
-    findings = with_text_in_doubt(find_all(asked, logic), knowhow.policy.alternatives.excluded_by, logic, order)
-    return findings, tuple([finding for finding in findings if finding.outcome is not DOES_NOT_APPLY])
+def _notable(asked: Firing, knowhow: Knowhow, logic: Logic, order: str | None) -> tuple[Finding, ...]:
+    """What the rules come to that do not simply not apply."""
+    return with_text_in_doubt(find_all(asked, logic), knowhow.policy.alternatives.excluded_by, logic, order)
 
 
 def _fired(notable: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple([finding for finding in notable if finding.fires])
 
 
-def _lists(fired: Iterable[Finding], policy: Policy) -> Mapping[str, tuple[str, ...]]:
+def _lists(fired: Sequence[Finding], policy: Policy) -> Mapping[str, tuple[str, ...]]:
     """The rules that fire, by the list of the record that they enter; the lists in the order of the policy."""
+    if not fired:
+        return {}
     lists: dict[str, list[str]] = {severity.list: [] for severity in policy.severities}
     for finding in fired:
         lists.setdefault(policy.severity(finding.rule.severity).list, []).append(finding.rule.id)

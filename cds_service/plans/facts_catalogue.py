@@ -106,10 +106,12 @@ class FactCatalogue:
 
     def noted_in(self, alternatives: Sequence[Identified]) -> Iterator[tuple[Fact, Sequence[Any]]]:
         """The facts of which silence is noted, with those of some alternatives that depend on them, as far as known."""
+        names = [each.id for each in alternatives]
         for fact, changed in self._changes:
-            concerned = alternatives if changed is None else [each for each in alternatives if each.id in changed]
-            if concerned:
-                yield fact, concerned
+            if changed is None:
+                yield fact, alternatives
+            elif not changed.isdisjoint(names):
+                yield fact, [each for each in alternatives if each.id in changed]
 
     def __contains__(self, identifier: str) -> bool:
         return identifier in self.by_id

@@ -9,7 +9,7 @@ from cds_service.plans.definitions import Action
 from cds_service.plans.expressions import Define
 from cds_service.plans.facts_catalogue import FactCatalogue
 from cds_service.plans.policy import Policy
-from cds_service.plans.procedures import Procedures
+from cds_service.plans.procedures import OrderCodings, Procedures
 from cds_service.plans.rules import Rule, RuleBook
 from cds_service.plans.scenarios import Alternative, ScenarioGroup
 from cds_service.proposals.proposals import CardTemplate
@@ -24,6 +24,7 @@ class Knowhow:
     groups: tuple[ScenarioGroup, ...]
     rules: RuleBook
     facts: FactCatalogue
+    orders: OrderCodings
     # Words that are the same for every patient, once they were asked for; with what they are about, to know it again.
     cited: dict[tuple[str, str], str] = field(default_factory=dict)  # by plan and rule: its sources
     stated: dict[tuple[str, bool, bool, str | None], tuple[Rule, str]] = field(default_factory=dict)

@@ -20,6 +20,7 @@ from cds_service.proposals.proposals import Words
 from cds_service.proposals.records import Record
 
 _MOST_FACTS = 6
+_NONE: frozenset[str] = frozenset()
 Entries = tuple[str, ...]
 Found = Iterable[str | None]
 Fired = tuple[Finding, Sequence[str]]  # a rule that fires, with the targets where that is not all of them
@@ -32,7 +33,7 @@ class OrderWords(Words):
 
     __slots__ = (
         "_alternatives", "_name", "evidence", "fired", "judged", "knowhow", "language", "order", "primary",
-        "record", "region", "selection", "words", "worst",
+        "record", "region", "selection", "silent", "words", "worst",
     )  # fmt: skip
 
     def __init__(
@@ -54,9 +55,11 @@ class OrderWords(Words):
         self._name: str | None = None
         self._alternatives: tuple[str, ...] | None = None
         selection = self.selection
-        self.update(_silent(_lacking(self.record, self.worst), None if selection is None else _lacking_in(selection)))
-        if not self.fired:
-            self.update(knowhow.policy.silent_severities)
+        self.silent = _silent(
+            _lacking(self.record, self.worst, region),
+            None if selection is None else _lacking_in(selection),
+            _NONE if self.fired else knowhow.policy.severity_parts,
+        )
         if self.record.procedure is not None:
             self.update(_procedure_words(self.record.procedure, knowhow))
         if self.primary is not None:
@@ -64,6 +67,8 @@ class OrderWords(Words):
 
     def __missing__(self, name: str) -> Entries:
         """The entries of a placeholder that is asked for the first time."""
+        if name in self.silent:
+            return ()
         if (part := _PARTS.get(name)) is not None:
             entries = part(self)
         elif self.selection is not None and (of_selection := _OF_SELECTION.get(name)) is not None:
@@ -196,7 +201,7 @@ def _decisive(words: OrderWords, selection: Selection) -> Found:
 def _unknown_notes(words: OrderWords) -> Found:
     found: dict[str, None] = {}
     for judgement in words.judged.judgements:
-        for finding in judgement.findings:
+        for finding in judgement.notable:
             if finding.rule.unknown == "note" and finding.outcome.state is State.CANNOT_TELL:
                 found.setdefault(finding.rule.unknown_says)
     return found
@@ -359,10 +364,11 @@ _SPEAKING: Sequence[Sequence[str]] = (
     ("target-question",),
     ("emergency", "emergency-titles"),
     ("checks-met", "checks-met-titles", "checks-not-met", "checks-not-documented"),
+    ("region", "Region"),
 )
 
 
-def _lacking(record: Record, judgement: Judgement) -> tuple[bool, ...]:
+def _lacking(record: Record, judgement: Judgement, region: str | None) -> tuple[bool, ...]:
     """What there is none of, in the order of `_SPEAKING`."""
     return (
         not record.candidates,
@@ -384,6 +390,7 @@ def _lacking(record: Record, judgement: Judgement) -> tuple[bool, ...]:
         not judgement.target_reason,
         not judgement.fired,
         not judgement.checks,
+        not region,
     )
 
 
@@ -412,7 +419,9 @@ def _lacking_in(selection: Selection) -> tuple[bool, ...]:
 
 
 @lru_cache(maxsize=1024)
-def _silent(lacking: tuple[bool, ...], lacking_in_selection: tuple[bool, ...] | None) -> Mapping[str, Entries]:
+def _silent(
+    lacking: tuple[bool, ...], lacking_in_selection: tuple[bool, ...] | None, also: frozenset[str]
+) -> frozenset[str]:
     """The parts that have nothing to say; all that speak of scenarios where none was looked for."""
     silent = [name for names, lacks in zip(_SPEAKING, lacking, strict=True) if lacks for name in names]
     if lacking_in_selection is None:
@@ -420,7 +429,7 @@ def _silent(lacking: tuple[bool, ...], lacking_in_selection: tuple[bool, ...] | 
     else:
         speaking = zip(_SPEAKING_OF_SCENARIOS, lacking_in_selection, strict=True)
         silent += [name for names, lacks in speaking if lacks for name in names]
-    return dict.fromkeys(silent, ())
+    return also.union(silent)
 
 
 PART_NAMES = frozenset({*_PARTS, *_OF_SELECTION, *_OF_PROCEDURE, *_OF_SCENARIO})

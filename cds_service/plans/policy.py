@@ -104,7 +104,7 @@ class Policy:
     words: Mapping[str, Any]
     cards: tuple[CardTemplate, ...]
 
-    silent_severities: Mapping[str, tuple[str, ...]] = field(init=False, repr=False)  # what no rule that fires says
+    severity_parts: frozenset[str] = field(init=False, repr=False)  # the parts of cards that speak of rules that fire
     _by_code: Mapping[str, tuple[int, Severity]] = field(init=False, repr=False)
     _at_hook: dict[str, tuple[CardTemplate, ...]] = field(init=False, repr=False, default_factory=dict)
     _with_orders: dict[str, frozenset[str]] = field(init=False, repr=False, default_factory=dict)
@@ -112,8 +112,8 @@ class Policy:
     def __post_init__(self) -> None:
         found = {severity.code: (number, severity) for number, severity in enumerate(self.severities)}
         object.__setattr__(self, "_by_code", found)
-        silent: dict[str, tuple[str, ...]] = {name: () for code in found for name in (code, f"{code}-titles")}
-        object.__setattr__(self, "silent_severities", silent)
+        parts = frozenset(name for code in found for name in (code, f"{code}-titles"))
+        object.__setattr__(self, "severity_parts", parts)
 
     def cards_at(self, hook: str) -> tuple[CardTemplate, ...]:
         """The cards that are shown at a hook."""

@@ -12,6 +12,9 @@ from cds_service.plans.logic import Logic
 from cds_service.plans.scenarios import define_named
 from cds_service.proposals.ratings import OrderedProcedure
 
+Coding = tuple[str | None, str | None]  # system, code
+_Meaning = tuple[tuple[str, ...], tuple[str, ...]]  # procedures, names of checks
+_KEPT = 5_000  # meanings that are remembered
 _SETTLES = frozenset({"equivalent", "equal", "inexact", "relatedto", "subsumes"})
 
 
@@ -129,6 +132,8 @@ class Procedures:
     def settled(self, codes: Iterable[str]) -> list[str]:
         """`codes` without those that are ancestors of others among them, each once."""
         wanted = list(dict.fromkeys(codes))
+        if len(wanted) == 1:
+            return wanted
         above = {ancestor for code in wanted for ancestor in self.line(code)[1:]}
         return [code for code in wanted if code not in above]
 
@@ -163,71 +168,70 @@ def read_order_checks(written: Any, library: str | None, has_definition: HasDefi
     }
 
 
-def ordered_procedure(
-    codings: Iterable[tuple[str | None, str | None]],
-    procedures: Procedures,
-    terminology: Translating,
-    checks: Mapping[str, OrderCheck],
-    logic: Callable[[], Logic],
-) -> OrderedProcedure | None:
-    """The procedure that an order's codings ask for; None if it is none of the known ones.
+class OrderCodings:
+    """Says which procedure the codings of an order ask for."""
 
-    Each coding says the same thing, perhaps with less detail: what several of them leave possible is what all of them
-    leave possible, and the more specific one wins. `logic` is asked for only where an inexact code has conditions.
-    """
-    possible: list[str] | None = None
-    used_checks: list[str] = []
-    for system, code in codings:
-        found = _coding_means(system, code, procedures, terminology, checks, logic, used_checks)
-        if not found:
-            continue
-        possible = found if possible is None else _narrow(possible, found, procedures)
-    if not possible:
-        return None
-    settled = procedures.settled(possible)
-    if len(settled) == 1:
-        return OrderedProcedure(settled[0], procedures.rated_as(settled[0]), checks=tuple(dict.fromkeys(used_checks)))
-    return OrderedProcedure(None, None, tuple(sorted(settled, key=lambda code: procedures.ranking.get(code, 0))))
+    def __init__(self, procedures: Procedures, terminology: Translating, checks: Mapping[str, OrderCheck]) -> None:
+        self.procedures, self.terminology, self.checks = procedures, terminology, checks
+        self._meanings: dict[Coding, _Meaning] = {}  # of the codings that mean something, whoever the patient is
+
+    def procedure(self, codings: Iterable[Coding], logic: Callable[[], Logic]) -> OrderedProcedure | None:
+        """The procedure that the codings ask for; None if it is none of the known ones.
+
+        Each coding says the same thing, perhaps with less detail: what several of them leave possible is what all of
+        them leave possible, and the more specific one wins. `logic` is asked for only where an inexact code has
+        conditions.
+        """
+        procedures = self.procedures
+        possible: Sequence[str] = ()
+        used_checks: list[str] = []
+        for coding in codings:
+            found, checks = self._meanings.get(coding) or self._means(coding, logic)
+            used_checks += checks
+            if found:
+                possible = _narrow(possible, found, procedures) if possible else found
+        if not possible:
+            return None
+        settled = procedures.settled(possible)
+        if len(settled) == 1:
+            checked = tuple(dict.fromkeys(used_checks))
+            return OrderedProcedure(settled[0], procedures.rated_as(settled[0]), checks=checked)
+        return OrderedProcedure(None, None, tuple(sorted(settled, key=lambda code: procedures.ranking.get(code, 0))))
+
+    def _means(self, coding: Coding, logic: Callable[[], Logic]) -> _Meaning:
+        """What a coding leaves possible, with the checks that were made; remembered where no condition decides."""
+        system, code = coding
+        if not system or not code:
+            return (), ()
+        if system == self.procedures.system:
+            return ((code,) if code in self.procedures else ()), ()
+        matches = [m for m in self.terminology.translate(system, code, target=self.procedures.system) if m.code]
+        settling = [match for match in matches if match.equivalence in _SETTLES]
+        found: list[str] = []
+        used: list[OrderCheck] = []
+        for match in settling or [match for match in matches if match.equivalence != "wider"] or matches:
+            meant = match.code
+            extra: list[str] = []
+            for check in [self.checks[name] for name in match.checks if name in self.checks]:
+                used.append(check)
+                extra += [other for procedure, other in check.also if procedure == match.code]
+                if check.condition is not None:
+                    holds = logic().truth(check.condition)
+                    if check.becomes:
+                        meant = check.becomes if holds is True else meant
+                    elif holds is not True:
+                        meant = None
+            if meant is not None:
+                found += [meant, *extra]
+        meaning = tuple(dict.fromkeys(found)), tuple([check.check for check in used])
+        if found and all(check.condition is None for check in used):
+            if len(self._meanings) >= _KEPT:
+                self._meanings.clear()
+            self._meanings[coding] = meaning
+        return meaning
 
 
-def _coding_means(
-    system: str | None,
-    code: str | None,
-    procedures: Procedures,
-    terminology: Translating,
-    checks: Mapping[str, OrderCheck],
-    logic: Callable[[], Logic],
-    used_checks: list[str],
-) -> list[str]:
-    if not system or not code:
-        return []
-    if system == procedures.system:
-        return [code] if code in procedures else []
-    matches = [match for match in terminology.translate(system, code, target=procedures.system) if match.code]
-    settling = [match for match in matches if match.equivalence in _SETTLES]
-    found: list[str] = []
-    for match in settling or [match for match in matches if match.equivalence != "wider"] or matches:
-        assert match.code is not None
-        meant: str | None = match.code
-        extra: list[str] = []
-        for name in match.checks:
-            check = checks.get(name)
-            if check is None:
-                continue
-            used_checks.append(name)
-            extra += [other for procedure, other in check.also if procedure == match.code]
-            if check.condition is not None:
-                holds = logic().truth(check.condition)
-                if check.becomes:
-                    meant = check.becomes if holds is True else meant
-                elif holds is not True:
-                    meant = None
-        if meant is not None:
-            found += [meant, *extra]
-    return list(dict.fromkeys(found))
-
-
-def _narrow(one: list[str], other: list[str], procedures: Procedures) -> list[str]:
+def _narrow(one: Sequence[str], other: Sequence[str], procedures: Procedures) -> list[str]:
     """What both leave possible; where they have nothing in common, what either says."""
     common = [code for code in one if any(code in procedures.family(each) for each in other)]
     common += [code for code in other if any(code in procedures.family(each) for each in one)]

@@ -75,7 +75,12 @@ class OrderProposals:
     def proposals(self) -> tuple[Proposal, ...]:
         """One for each card of the policy that has something to say about the order at this hook."""
         found = []
+        about = ["questions" if self.record.status == ASK else "rating"]
+        if self.fired or self.record.safety_ask:
+            about += ["rules", "safety-questions"]
         for template in self.policy.cards_at(self.hook):
+            if template.about not in about:
+                continue
             speaking = self.speaking(template) if template.about == "rules" and self.fired else ()
             indicator = self.indicator(template, speaking)
             if indicator is not None:
@@ -96,13 +101,11 @@ class OrderProposals:
                 return worst_indicator([self._weight(finding) for finding in speaking])
             return "warning" if template.asks_safety and record.safety_ask else None
         if about == "rating":
-            if record.status == ASK or (record.indicator == "info" and self.is_silent()):
+            if record.indicator == "info" and self.is_silent():
                 return None
             meaning = self.policy.rating_meanings.get(record.rating or "")
             return meaning.indicator if meaning else "info"
-        if about == "questions":
-            return "warning" if record.status == ASK else None
-        return "warning" if about == "safety-questions" and self.safety_ask else None
+        return "warning" if about == "questions" or self.safety_ask else None
 
     def is_silent(self) -> bool:
         """Whether nothing is said where no scenario fits, for the reason that there is here."""
@@ -270,9 +273,7 @@ class OrderProposals:
         if template.about == "rules":
             return [finding for finding in judgement.fired if finding.rule.severity in template.severity]
         if template.about == "safety-questions":
-            return [
-                finding for finding in judgement.findings if finding.outcome.needs and finding.rule.unknown == "ask"
-            ]
+            return [finding for finding in judgement.notable if finding.outcome.needs and finding.rule.unknown == "ask"]
         if not judgement.fired:
             return []
         elsewhere = self.policy.severities_with_orders_at(self.hook)
@@ -339,7 +340,7 @@ class OrderProposals:
         """The card that says what could not be worked out."""
         titles: dict[str, None] = {}
         for judgement in self.judged.judgements:
-            for finding in (*judgement.findings, *judgement.checks):
+            for finding in (*judgement.notable, *judgement.checks):
                 if finding.rule.id in judgement.record.failures:
                     titles.setdefault(finding.rule.title)
             if judgement.selection is not None:
@@ -371,7 +372,7 @@ def _sketch(judgement: Judgement, fired: tuple[Finding, ...], logic: Logic, know
     """The judgement as if only some of its rules had fired."""
     ordered = judgement.ordered or OrderedProcedure(None, None)
     status, selection = judgement.record.status, judgement.selection
-    return Sketch(ordered, knowhow, logic, judgement.findings, fired, status, selection)
+    return Sketch(ordered, knowhow, logic, judgement.notable, fired, status, selection)
 
 
 def _codes(draft: Mapping[str, Any] | None) -> str:

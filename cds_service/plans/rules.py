@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -276,11 +276,20 @@ def firing(rules: Iterable[Rule], procedure: str | None) -> Firing:
 
 
 def find_all(asked: Firing, logic: Logic) -> list[Finding]:
-    """What each of the rules comes to for the patient of `logic`."""
-    return [
-        silent if holds is False else find(rule, logic, silent, holds)
-        for rule, silent, holds in zip(asked.rules, asked.silent, logic.settled(asked.table), strict=True)
+    """What the rules come to for the patient of `logic`, without those that simply do not apply."""
+    rules, silent = asked.rules, asked.silent
+    found = [
+        find(rules[number], logic, silent[number], holds)
+        for number, holds in enumerate(logic.settled(asked.table))
+        if holds is not False
     ]
+    return [finding for finding in found if finding.outcome is not DOES_NOT_APPLY]
+
+
+def with_silent(asked: Firing, found: Sequence[Finding]) -> tuple[Finding, ...]:
+    """What every rule comes to, in order: as found, and of those that do not apply that they do not."""
+    by_rule = {id(finding.rule): finding for finding in found}
+    return tuple(by_rule.get(id(silent.rule), silent) for silent in asked.silent)
 
 
 def find(rule: Rule, logic: Logic, silent: Finding, holds: Any = ...) -> Finding:

@@ -7,7 +7,7 @@ provisionally only if every alternative that may still turn out to be the one gi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -185,25 +185,33 @@ def select(group: ScenarioGroup, logic: Logic, facts: FactCatalogue) -> Selectio
         if precondition.condition is not None and logic.truth(precondition.condition) is False:
             nearest = _by_id(group, precondition.nearest)
             return Selection(group, {}, excluded=precondition, nearest=nearest)
-    outcomes = {
-        a.id: _SETTLED[holds] if holds in _SETTLED else logic.all(a.criteria, asks=False)
-        for a, holds in zip(group.alternatives, logic.settled(group.table), strict=True)
-    }
-    best = next((number for number, a in enumerate(group.alternatives) if outcomes[a.id].truth is True), None)
-    above = group.alternatives if best is None else group.alternatives[:best]
-    undecided = tuple(a for a in above if outcomes[a.id].truth is None)
-    top = None if best is None else group.alternatives[best]
+    outcomes: dict[str, Outcome] = {}
+    top: Alternative | None = None
+    also: list[Alternative] = []
+    undecided: list[Alternative] = []
+    ruled_out: list[Alternative] = []  # above the top
+    ruled_out_below: list[Alternative] = []
+    for a, holds in zip(group.alternatives, logic.settled(group.table), strict=True):
+        outcome = outcomes[a.id] = _SETTLED[holds] if holds in _SETTLED else logic.all(a.criteria, asks=False)
+        if outcome is DOES_NOT_APPLY:
+            (ruled_out if top is None else ruled_out_below).append(a)
+        elif outcome is not APPLIES:
+            if top is None:
+                undecided.append(a)
+        elif top is None:
+            top = a
+        else:
+            also.append(a)
     if undecided:
         outcomes |= {a.id: logic.all(a.criteria) for a in undecided}
         needs = {fact for a in undecided for fact in outcomes[a.id].facts}
-        notes = _open_notes(group.alternatives, outcomes, logic, facts)
+        notes = _open_notes([*ruled_out, *ruled_out_below], logic, facts)
         return Selection(
-            group, outcomes, undecided=undecided, fallback=top, must_ask=tuple(sorted(needs)), open_notes=notes
+            group, outcomes, undecided=tuple(undecided), fallback=top, must_ask=tuple(sorted(needs)), open_notes=notes
         )
-    notes = _open_notes(above, outcomes, logic, facts)
+    notes = _open_notes(ruled_out, logic, facts)
     if top is not None:
-        also = tuple(a for a in group.alternatives if a is not top and outcomes[a.id].truth is True)
-        return Selection(group, outcomes, primary=top, also=also, open_notes=notes)
+        return Selection(group, outcomes, primary=top, also=tuple(also), open_notes=notes)
     situation = next((s for s in group.no_match if logic.truth(s.condition) is True), None)
     nearest = _by_id(group, situation.nearest) if situation else None
     if nearest is None and (situation is None or situation.condition is None):
@@ -232,11 +240,8 @@ def _nearest(group: ScenarioGroup, logic: Logic) -> Alternative | None:
     return min(counted, key=lambda entry: entry[:2])[2] if counted else None
 
 
-def _open_notes(
-    candidates: Iterable[Alternative], outcomes: Mapping[str, Outcome], logic: Logic, facts: FactCatalogue
-) -> tuple[Fact, ...]:
-    """The unrecorded facts that are read as false and that, if true, would bring one of `candidates` back."""
-    ruled_out = [a for a in candidates if outcomes[a.id].state is State.DOES_NOT_APPLY]
+def _open_notes(ruled_out: Sequence[Alternative], logic: Logic, facts: FactCatalogue) -> tuple[Fact, ...]:
+    """The unrecorded facts that are read as false and that, if true, would bring one of `ruled_out` back."""
     if not ruled_out:
         return ()
     found = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
@@ -18,8 +17,7 @@ class State(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class FactNeed:
+class FactNeed(msgspec.Struct, frozen=True, order=True, gc=False):
     """A fact that is not known and that would settle an action."""
 
     fact: str  # the id under which it is asked

@@ -16,6 +16,7 @@ class Words(dict[str, tuple[str, ...]]):
     """What placeholders stand for, by name; one that nothing fills has no entries."""
 
     __slots__ = ()
+    silent: frozenset[str] = frozenset()  # placeholders that are known to have no entries
 
     def __missing__(self, name: str) -> tuple[str, ...]:
         return ()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 
 @dataclass(frozen=True, slots=True)
 class RatingRow:
@@ -24,8 +26,7 @@ class RatingRow:
         return known.get("description") or self.rationale
 
 
-@dataclass(frozen=True, slots=True)
-class OrderedProcedure:
+class OrderedProcedure(msgspec.Struct, frozen=True, gc=False):
     """What the code of an order settles: one procedure, or several candidates."""
 
     procedure: str | None

@@ -53,7 +53,7 @@ def logics(knowledge: Knowledge, case: Case) -> Iterator[Logic]:
     arrival = Arrival(datetime(2025, 1, 1, tzinfo=UTC), case.id, as_of_member=member)
     request = RequestParser(service.hook, knowledge.resource_type).parse(body, arrival)
     facts = gather(request, service.needs, Sources(), knowledge.reading)
-    logic = logic_for(knowledge, facts, call_parameters(request, facts))
+    logic = logic_for(knowledge, facts, call_parameters(request, facts, knowledge.parameter_names))
     yield logic
     for draft in facts.context.get("draftOrders", ()):  # type: ignore[attr-defined]  # the drafts of a context are a list
         ordered = logic.bound({ORDER: draft})

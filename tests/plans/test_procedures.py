@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cds_service.plans.expressions import Define
-from cds_service.plans.procedures import OrderCheck, Procedures, ordered_procedure
+from cds_service.plans.procedures import OrderCheck, OrderCodings, Procedures
 from tests.plans.runs import logic_of
 
 OWN, CPT, LAB = "https://example.org/procedures", "cpt", "lab"
@@ -97,7 +97,7 @@ CHECKS = {
 def test_an_order_is_read_by_its_codes(
     codings: list[tuple[str | None, str | None]], table: dict[str, object], expected: object
 ) -> None:
-    found = ordered_procedure(codings, PROCEDURES, MAPS, CHECKS, lambda: logic_of(table))
+    found = OrderCodings(PROCEDURES, MAPS, CHECKS).procedure(codings, lambda: logic_of(table))
     assert (found and (found.procedure, found.rated_as, found.candidates)) == expected
 
 
