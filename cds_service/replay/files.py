@@ -6,17 +6,19 @@ import bz2
 import gzip
 import importlib
 import lzma
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from cds_service.replay.failures import ReplayError, UnusableInput
+from cds_service.replay.failures import DamagedFile, ReplayError, UnusableInput
 
 _OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 LINES = (".ndjson", ".jsonl")
 WHOLE = (".json",)
 LONGEST = 64 << 20  # bytes of one item; what is longer is reported and skipped
+MARK = b"\xef\xbb\xbf"  # some write it before UTF-8 text
 
 
 def is_remote(url: str) -> bool:
@@ -54,7 +56,24 @@ def open_binary(url: str) -> Iterator[BinaryIO]:
         except OSError as failure:
             raise UnusableInput(f"{url} cannot be read: {failure.strerror or type(failure).__name__}.") from None
         raw = stack.enter_context(opened)
-        yield stack.enter_context(_OPENERS[ending](raw)) if ending else raw
+        if not ending:
+            yield raw
+            return
+        try:
+            yield stack.enter_context(_OPENERS[ending](raw))
+        except (EOFError, OSError, zlib.error, lzma.LZMAError) as failure:
+            if isinstance(failure, OSError) and failure.errno is not None:
+                raise  # the disk or the network, not what it brought
+            raise DamagedFile(f"{url} cannot be decompressed: it is damaged or incomplete.") from None
+
+
+def stamp_of(url: str) -> str:
+    """What tells one state of a file from another, without reading it."""
+    if is_remote(url):
+        system, path = _fsspec(url).core.url_to_fs(url)
+        return str(system.ukey(path))
+    about = Path(url).stat()
+    return f"{about.st_size} {about.st_mtime_ns}"
 
 
 def size_of(url: str) -> int:

@@ -219,13 +219,13 @@ def _failure(error: CdsError) -> Failure:
     return Failure(error.code, error.what)
 
 
-def _moment(text: object) -> datetime | None:
-    if not isinstance(text, str):
+def _moment(recorded: object) -> datetime | None:
+    if recorded is None:
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(recorded if isinstance(recorded, str) else "")
     except ValueError:
-        return None
+        raise BrokenItem("The decision time is no date and time.") from None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 

@@ -202,6 +202,7 @@ _NAMED = ("order", "subject", "evidence")
         (b'{"hook": "none-such"}', "No service answers the hook none-such"),
         (b'{"hook": "order-sign"}', "is missing"),
         (b'{"resourceType": "Bundle", "entry": []}', "has 0 Patient resources"),
+        (b'{"asOf": "yesterday", "request": {"hook": "order-sign"}}', "is no date and time"),
         (b'{"resourceType": "Patient", "id": "p"}', "neither a hook request nor a Bundle"),
     ],
 )

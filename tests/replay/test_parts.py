@@ -84,6 +84,12 @@ def test_another_run_begins_anew(tmp_path: Path, slices: list[Slice], fingerprin
     assert len(missing) == (0 if fingerprint == "x" else len(slices))
 
 
+def test_a_run_over_input_that_was_written_anew_begins_anew(tmp_path: Path, slices: list[Slice]) -> None:
+    list(run_parts(open_parts(tmp_path / "run", slices, "x"), answer, 1))
+    os.utime(tmp_path / "in.ndjson", (1, 1))
+    assert len(open_parts(tmp_path / "run", slices, "x").missing()) == len(slices)
+
+
 def test_a_process_that_dies_ends_the_run_and_the_next_one_continues(tmp_path: Path, slices: list[Slice]) -> None:
     mark = tmp_path / "died"
 
