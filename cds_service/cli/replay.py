@@ -129,7 +129,7 @@ class _Run:
         self.side, self.plan, self.slices = side, plan, slices
         digest = sha256(f"{side.fingerprint}\n{plan.fingerprint}".encode()).hexdigest()
         self.parts = open_parts(folder, slices, digest)
-        self.seconds = 0.0
+        self.seconds: float | None = None
 
     def done(self) -> Parts:
         """The parts, once none is missing."""
@@ -139,8 +139,14 @@ class _Run:
         try:
             for number, counted in self.side.do(self.parts, self.plan):
                 progress.add(self.slices[number].size, counted.calls)
+        except KeyboardInterrupt:
+            progress.close()
+            if self.plan.continues:
+                print("Interrupted. The same command continues where it was.", file=sys.stderr)
+            raise
         finally:
-            self.seconds = progress.close()
+            seconds = progress.close()
+            self.seconds = seconds if len(missing) == len(self.slices) else None  # a run in pieces has no rate
         return self.parts
 
 

@@ -32,6 +32,8 @@ class Plan:
     scheduler: str | None
     processes: int
     has_baseline: bool
+    continues: bool
+    """Whether what is done stays when the run is interrupted."""
 
     @classmethod
     def of(cls, args: argparse.Namespace, settings: Settings, started: datetime) -> Plan:
@@ -53,6 +55,7 @@ class Plan:
             scheduler=args.scheduler,
             processes=max(1, args.processes),
             has_baseline=bool(args.baseline),
+            continues=args.out is not None,
         )
 
     @property

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import random
+import time
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
@@ -104,6 +106,21 @@ def test_a_process_that_dies_ends_the_run_and_the_next_one_continues(tmp_path: P
     parts = open_parts(tmp_path / "run", slices, "x")
     list(run_parts(parts, dying, 2))
     assert parts.tally().calls == 200
+
+
+def test_a_run_that_is_given_up_leaves_no_process_at_work(tmp_path: Path, slices: list[Slice]) -> None:
+    def slow(item: Item) -> Result:
+        time.sleep(0.02)
+        return answer(item)
+
+    parts = open_parts(tmp_path / "run", slices, "x")
+    run = run_parts(parts, slow, 2)
+    next(run)
+    run.close()
+    for process in multiprocessing.active_children():
+        process.join(5)
+        assert not process.is_alive()
+    assert len(parts.missing()) > len(slices) // 2
 
 
 def test_tallies_of_parts_add_up_to_that_of_the_whole() -> None:
