@@ -352,6 +352,57 @@ def test_a_code_that_is_mapped_otherwise_is_named_and_nothing_else(
     assert "72148 as " in reasons[0]
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "new", "kind", "told"),
+    [
+        (
+            "rules/contraindications.cql",
+            'not Imaging."Marrow edema"\n    and not Imaging."Cleft in the vertebra"',
+            'not Imaging."Marrow edema"',
+            "question (safetyAsk) gone",
+            "definition Contraindications.ABS-R3",
+        ),
+        (
+            "scenarios/vcf-treatment.yaml",
+            'says: "malignant fracture with mechanical pain"',
+            'says: "painful fracture in cancer"',
+            "only words",
+            "(says): malignant fracture with mechanical pain → painful fracture in cancer",
+        ),
+        (
+            "facts/fracture-facts.cql",
+            "Quantity default 13 'wk'",
+            "Quantity default 12 'wk'",
+            "only words",
+            "threshold FractureFacts.New within: 13 'wk' → 12 'wk'",
+        ),
+    ],
+)
+def test_a_change_that_shows_in_no_value_has_its_reason_too(
+    replay: Callable[..., int],
+    tmp_path: Path,
+    inputs: Path,
+    content: Path,
+    capsys: pytest.CaptureFixture[str],
+    file: str,
+    old: str,
+    new: str,
+    kind: str,
+    told: str,
+) -> None:
+    changed = tmp_path / "changed"
+    shutil.copytree(content, changed)
+    path = changed / "plandefinitions" / file
+    assert old in path.read_text(encoding="utf-8")
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
+    with (changed / "plandefinitions" / "facts" / "tumor-facts.cql").open("a", encoding="utf-8") as stream:
+        stream.write('\ndefine "Used by nothing": true\n')
+    assert replay(inputs, "--content", changed, "--baseline", content, "--json") == 1
+    found = json.loads(capsys.readouterr().out)["baseline"]["kinds"][kind]
+    assert [told in each["reason"] for each in found["reasons"]] == [True]
+    assert sum(each["calls"] for each in found["reasons"]) == found["calls"]
+
+
 def test_results_are_a_baseline_for_later_runs(
     replay: Callable[..., int], tmp_path: Path, inputs: Path, content: Path
 ) -> None:
