@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gzip
 import os
 import re
 import sys
@@ -14,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 from cds_service.cases.reading import read_cases
 from cds_service.cli.replay_plan import LoadContent, load_folders
 from cds_service.fhir.structs.encoding import encode
+from cds_service.replay.files import open_for_writing
 from cds_service.replay.generating import Generator, Mould, bundle, chart
 from cds_service.replay.population import read_population
 from cds_service.replay.progress import Progress
@@ -72,7 +72,7 @@ def _population(plans: Path) -> Path:
 
 
 def _lines(out: Path, form: str, stack: ExitStack) -> Any:
-    stream = stack.enter_context(_open(out))
+    stream = stack.enter_context(open_for_writing(out))
 
     def write(call: dict[str, Any]) -> None:
         stream.write(encode(call if form == "requests" else bundle(call)) + b"\n")
@@ -92,11 +92,6 @@ def _bulk(out: Path, stack: ExitStack) -> Any:
             streams[kind].write(encode(resource) + b"\n")
 
     return write
-
-
-def _open(out: Path) -> Any:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    return gzip.open(out, "wb", compresslevel=6) if out.suffix == ".gz" else out.open("wb")
 
 
 def _size(text: str) -> int:

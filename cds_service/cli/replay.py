@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cds_service.cli.apply import WrongUsage
 from cds_service.cli.replay_plan import LoadContent, Plan, Side, load_folders, side_of
 from cds_service.replay.baselines import Comparison, differences, join
 from cds_service.replay.columns import write_parquet
@@ -48,7 +50,9 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--as-of", type=_moment, metavar="TIME", help="decision time of every call")
     parser.add_argument("--hook", help="hook that charts are taken for")
     parser.add_argument("--service", help="service that answers, where several do")
-    parser.add_argument("--order", action="append", default=[], metavar="TYPE/ID", help="order of a chart to decide on")
+    parser.add_argument(
+        "--order", action="append", type=_reference, default=[], metavar="TYPE/ID", help="order of a chart to decide on"
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="results, one a line; the run can be continued")
     parser.add_argument("--parquet", type=Path, metavar="FILE", help="results as a table")
     parser.add_argument("--html", type=Path, metavar="FILE", help="the comparison as a page")
@@ -71,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
 
 def replay(args: argparse.Namespace, load_content: LoadContent) -> int:
     """The same with the content loaded by another than the usual way."""
+    _check(args)
     settings = load(os.environ)
     with ExitStack() as stack:
         work = _work_folder(args, stack)
@@ -88,6 +93,25 @@ def replay(args: argparse.Namespace, load_content: LoadContent) -> int:
         if args.out:
             _forget(work)
     return 1 if findings else 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Say what cannot work before hours are spent."""
+    if args.html and not args.baseline:
+        raise WrongUsage("--html shows a comparison: give --baseline too.")
+    if args.scheduler and args.engine != "dask":
+        raise WrongUsage("--scheduler is for --engine dask.")
+    for out in filter(None, (args.out, args.parquet, args.html, args.junit)):
+        if out.is_dir() or (out is not args.out and not out.parent.is_dir()):
+            raise WrongUsage(f"{out} cannot be written: it is a folder, or its folder does not exist.")
+    if args.baseline and Path(args.baseline).is_file():
+        next(read_results(Path(args.baseline)), None)
+
+
+def _reference(text: str) -> str:
+    if not re.fullmatch(r"[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64}", text):
+        raise argparse.ArgumentTypeError("write ServiceRequest/o1")
+    return text
 
 
 def _moment(text: str) -> datetime:

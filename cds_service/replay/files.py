@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from cds_service.replay.failures import DamagedFile, ReplayError, UnusableInput
 
@@ -46,6 +46,15 @@ def _fsspec(url: str) -> Any:
         ) from None
 
 
+def _system(url: str) -> tuple[Any, Any]:
+    """The file system of a URL, and the path there."""
+    try:
+        system, path = _fsspec(url).core.url_to_fs(url)
+    except (ImportError, ValueError) as failure:
+        raise UnusableInput(f"{url} cannot be opened: {failure}.") from None
+    return system, path
+
+
 @contextmanager
 def open_binary(url: str) -> Iterator[BinaryIO]:
     """The bytes of a file, decompressed, as a buffered stream for a `with` statement."""
@@ -70,16 +79,36 @@ def open_binary(url: str) -> Iterator[BinaryIO]:
 def stamp_of(url: str) -> str:
     """What tells one state of a file from another, without reading it."""
     if is_remote(url):
-        system, path = _fsspec(url).core.url_to_fs(url)
+        system, path = _system(url)
         return str(system.ukey(path))
     about = Path(url).stat()
     return f"{about.st_size} {about.st_mtime_ns}"
 
 
+def open_for_writing(path: Path) -> BinaryIO:
+    """A new file, compressed if its name says so; its folder is made."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        ending = compression(path.name)
+        if ending == ".gz":
+            return cast(BinaryIO, _gzip(path))
+        return cast(BinaryIO, _OPENERS[ending](path, "wb") if ending else path.open("wb"))
+    except OSError as failure:
+        raise UnusableInput(f"{path} cannot be written: {failure.strerror or type(failure).__name__}.") from None
+
+
+def _gzip(path: Path) -> Any:
+    """Compressed without name and time, so that the same content makes the same bytes."""
+    raw = path.open("wb")
+    stream = gzip.GzipFile("", "wb", 6, raw, 0)
+    stream.myfileobj = cast(Any, raw)  # what it closes with itself
+    return stream
+
+
 def size_of(url: str) -> int:
     """Bytes as they are stored."""
     if is_remote(url):
-        system, path = _fsspec(url).core.url_to_fs(url)
+        system, path = _system(url)
         return int(system.size(path))
     return Path(url).stat().st_size
 
@@ -87,7 +116,7 @@ def size_of(url: str) -> int:
 def list_files(url: str) -> Iterator[str]:
     """The files at a path or URL, itself or those below it, sorted by name."""
     if is_remote(url):
-        system, path = _fsspec(url).core.url_to_fs(url)
+        system, path = _system(url)
         scheme = url.partition("://")[0]
         found = [path] if system.isfile(path) else sorted(system.find(path))
         yield from (name if "://" in name else f"{scheme}://{name}" for name in found)

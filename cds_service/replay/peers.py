@@ -10,7 +10,7 @@ import msgspec
 import requests
 
 from cds_service.errors import CdsError
-from cds_service.replay.failures import ReplayError
+from cds_service.replay.failures import ReplayError, UnusableInput
 from cds_service.replay.inputs import Item
 from cds_service.replay.results import Failure, Result
 from cds_service.replay.running import Runner, card_lines
@@ -25,6 +25,10 @@ class Peer:
         self.url, self._runner = url.rstrip("/"), runner
         self._session = requests.Session()
         self._ids: dict[str, str] | None = None
+
+    def connect(self) -> None:
+        """Learn what is offered there."""
+        self._ids = self._discover()
 
     def run(self, item: Item) -> Result:
         """The result of an item as that service answers it."""
@@ -71,7 +75,7 @@ class Peer:
             services: list[dict[str, Any]] = answer["services"]
             return {str(service["id"]): str(service["hook"]) for service in services}
         except (requests.RequestException, ValueError, KeyError, TypeError):
-            raise ReplayError(f"{self.url} is no CDS service: no usable answer to discovery.") from None
+            raise UnusableInput(f"{self.url} is no CDS service: no usable answer to discovery.") from None
 
 
 def _records(answer: dict[str, Any]) -> tuple[dict[str, Any], ...]:

@@ -156,7 +156,7 @@ class Runner:
         decoder = self.knowledge.reading.decoder
         bundle = decoder.whole(body) if self._can_tell else None
         chart = read_chart(body) if bundle is None else chart_of(body, bundle)
-        service = self._service(service_id, self.options.hook or chart.likely_hook())
+        service = self._service(service_id, self.options.hook or chart.likely_hook(self.options.orders))
         scene = scene_of(chart, service.hook, self.options.orders)
         arrival = self._arrival(item.place, recorded or chart.timestamp)
         if bundle is None:

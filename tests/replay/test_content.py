@@ -22,6 +22,7 @@ from cds_service.cli import generate as generate_command
 from cds_service.cli import replay as replay_command
 from cds_service.cli.main import main
 from cds_service.cli.replay_plan import load_folders
+from cds_service.errors import CdsError
 from cds_service.fhir.structs.encoding import encode
 from cds_service.hooks.rendering import render_response
 from cds_service.knowledge.knowledge import Knowledge
@@ -470,6 +471,51 @@ def test_expectations_of_a_recording_are_held(
     assert any("expected none-such" in line for line in told["unmet"])
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--html", "x.html"], "give --baseline"),
+        (["--scheduler", "tcp://x:1"], "--engine dask"),
+        (["--junit", "none/x.xml"], "cannot be written"),
+        (["--out", "."], "cannot be written"),
+        (["--content", "none"], "no content at none"),
+        (["--baseline", "none"], "no content at none"),
+        (["--hook", "nonsense"], "no hook nonsense"),
+        (["--service", "nonsense"], "no service nonsense"),
+        (["--baseline", "calls.ndjson"], "no results of a replay"),
+        (["--baseline", "http://127.0.0.1:9"], "no CDS service"),
+    ],
+)
+def test_what_cannot_work_is_told_before_the_run(
+    replay: Callable[..., int],
+    tmp_path: Path,
+    inputs: Path,
+    content: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    told: str,
+) -> None:
+    monkeypatch.chdir(inputs.parent)
+    with pytest.raises(CdsError, match=told) as caught:
+        replay(inputs, *([] if "--content" in arguments else ["--content", content]), *arguments)
+    assert caught.value.code in ("usage", "unusable-input")
+
+
+def test_an_order_that_is_named_is_decided_whatever_its_status(
+    replay: Callable[..., int],
+    tmp_path: Path,
+    calls: list[dict[str, Any]],
+    content: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    chart = bundle(next(call for call in calls if call["hook"] == "order-sign"))
+    order = next(each["resource"] for each in chart["entry"] if each["resource"].get("status") == "draft")
+    order["status"] = "active"
+    (tmp_path / "a.json").write_bytes(encode(chart))
+    assert replay(tmp_path / "a.json", "--content", content, "--json", "--order", f"ServiceRequest/{order['id']}") == 0
+    assert json.loads(capsys.readouterr().out)["summary"]["services"] == {"vcf-order-sign": 1}
+
+
 @pytest.mark.parametrize("size", ["9MB", "100", "much"])
 def test_a_size_that_cannot_be_made_is_wrong_usage(tmp_path: Path, size: str) -> None:
     with pytest.raises(SystemExit) as caught:
@@ -489,4 +535,10 @@ def test_the_generator_and_the_deidentifier_have_commands(
     assert (tmp_path / "bulk" / "Patient.ndjson").read_bytes().count(b"\n") == 4
     assert main(["deidentify", str(out), "--out", str(tmp_path / "clean.ndjson")]) == 0
     assert (tmp_path / "clean.ndjson").read_bytes().count(b"\n") == 4
+    assert main(["deidentify", str(tmp_path / "bulk"), "--out", str(tmp_path / "patients.ndjson.gz")]) == 0
+    assert replay(tmp_path / "patients.ndjson.gz", "--content", content, "--as-of", "2025-06-15") == 0
+    assert main(["deidentify", str(out), "--out", str(out)]) == 2
+    again = parser.parse_args(["generate", "--patients", "4", "--out", str(tmp_path / "b.ndjson.gz"), "--size", "6KB"])
+    assert generate_command.generate(again, lambda folders, base: knowledge) == 0
+    assert (tmp_path / "b.ndjson.gz").read_bytes() == out.read_bytes()
     assert replay(tmp_path / "clean.ndjson", "--content", content) == 0
