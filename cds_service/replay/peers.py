@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -25,6 +26,7 @@ class Peer:
         self.url, self._runner = url.rstrip("/"), runner
         self._session = requests.Session()
         self._ids: dict[str, str] | None = None
+        self._as_of_member = f"{runner.knowledge.namespace}.asOf"
 
     def connect(self) -> None:
         """Learn what is offered there."""
@@ -42,7 +44,7 @@ class Peer:
         try:
             response = self._session.post(
                 f"{self.url}/cds-services/{quote(ident, safe='')}",
-                data=call.body(),
+                data=_dated(call.body(), self._as_of_member, call.request.as_of),
                 headers={"Content-Type": "application/json"},
                 timeout=_SECONDS,
             )
@@ -76,6 +78,16 @@ class Peer:
             return {str(service["id"]): str(service["hook"]) for service in services}
         except (requests.RequestException, ValueError, KeyError, TypeError):
             raise UnusableInput(f"{self.url} is no CDS service: no usable answer to discovery.") from None
+
+
+def _dated(body: bytes, member: str, as_of: datetime) -> bytes:
+    """The request with the decision time that holds here, for a service that takes it from its caller."""
+    request: dict[str, Any] = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    try:
+        extension = msgspec.json.decode(request["extension"], type=dict[str, msgspec.Raw])
+    except (KeyError, msgspec.DecodeError):
+        extension = {}
+    return msgspec.json.encode({**request, "extension": {**extension, member: as_of.isoformat()}})
 
 
 def _records(answer: dict[str, Any]) -> tuple[dict[str, Any], ...]:

@@ -448,10 +448,31 @@ def peer(runner: Runner) -> Iterator[str]:
     server.server_close()
 
 
-def test_a_running_service_is_a_baseline(
-    replay: Callable[..., int], peer: str, inputs: Path, content: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("form", "options"),
+    [("requests", []), ("requests", ["--as-of", "2031-01-01"]), ("recordings", []), ("bundles", [])],
+)
+def test_a_running_service_is_a_baseline_at_the_same_decision_time(
+    replay: Callable[..., int],
+    peer: str,
+    tmp_path: Path,
+    calls: list[dict[str, Any]],
+    content: Path,
+    capsys: pytest.CaptureFixture[str],
+    form: str,
+    options: list[str],
 ) -> None:
-    assert replay(inputs, "--content", content, "--baseline", peer, "--json") == 0
+    forms: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+        "requests": lambda call: call,
+        "recordings": lambda call: {
+            "asOf": next(iter(call["extension"].values())),
+            "request": {name: part for name, part in call.items() if name != "extension"},
+        },
+        "bundles": bundle,
+    }
+    lines = [encode(forms[form](call)) + b"\n" for call in calls[::12]]
+    (tmp_path / "a.ndjson").write_bytes(b"".join(lines))
+    assert replay(tmp_path / "a.ndjson", "--content", content, "--baseline", peer, "--json", *options) == 0
     assert json.loads(capsys.readouterr().out)["baseline"]["changed"] == 0
 
 
