@@ -31,11 +31,11 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FILE|DIR", help="NDJSON (.gz: compressed), or a folder"
     )
-    parser.add_argument("--patients", type=int, default=0, metavar="N", help="how many; 0: every case once")
+    parser.add_argument("--patients", type=_count, default=0, metavar="N", help="how many; 0: every case once")
     parser.add_argument("--form", choices=["requests", "bundles", "bulk"], default="requests")
     parser.add_argument("--size", type=_size, default=15_000, metavar="SIZE", help="of one request: 5KB to 5MB")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="the same seed makes the same patients")
-    parser.add_argument("--varied", type=float, default=0.5, metavar="SHARE", help="share that differs from its case")
+    parser.add_argument("--varied", type=_share, default=0.5, metavar="SHARE", help="share that differs from its case")
     parser.add_argument("--content", type=Path, metavar="DIR", help="content whose cases are used")
     parser.set_defaults(run=run)
 
@@ -92,6 +92,22 @@ def _bulk(out: Path, stack: ExitStack) -> Any:
             streams[kind].write(encode(resource) + b"\n")
 
     return write
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError("write a whole number, 0 or more")
+    return int(text)
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError("a share lies between 0 and 1")
+    return share
 
 
 def _size(text: str) -> int:

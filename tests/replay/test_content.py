@@ -537,10 +537,20 @@ def test_an_order_that_is_named_is_decided_whatever_its_status(
     assert json.loads(capsys.readouterr().out)["summary"]["services"] == {"vcf-order-sign": 1}
 
 
-@pytest.mark.parametrize("size", ["9MB", "100", "much"])
-def test_a_size_that_cannot_be_made_is_wrong_usage(tmp_path: Path, size: str) -> None:
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--size", "9MB"),
+        ("--size", "100"),
+        ("--size", "much"),
+        ("--patients", "-3"),
+        ("--varied", "7"),
+        ("--varied", "x"),
+    ],
+)
+def test_what_cannot_be_made_is_wrong_usage(tmp_path: Path, option: str, value: str) -> None:
     with pytest.raises(SystemExit) as caught:
-        main(["generate", "--out", str(tmp_path / "x.ndjson"), "--size", size])
+        main(["generate", "--out", str(tmp_path / "x.ndjson"), option, value])
     assert caught.value.code == 2
 
 
