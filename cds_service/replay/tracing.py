@@ -31,12 +31,15 @@ class Tracer:
             return ()
         ids = dict.fromkeys(ident for change in difference.changes for ident in change.ids)
         maps = {key: self.changes.reasons[key] for key, codes in self.changes.mapped.items() if _names(item, codes)}
+        questions = [change for change in difference.changes if change.kind.startswith("question")]
+        asking = self.changes.asking(ident for change in questions for ident in change.ids)
         if found := self.changes.behind(ids) | maps:
-            found = (self._that_show(item, found) if len(found) > 1 else found) or found
+            found = (self._that_show(item, found) | asking if asking or len(found) > 1 else found) or found
+        elif asking:
+            found = asking
         else:  # nothing that the change is about differs: whatever else does, if it shows
             found = self._in_words(difference) or self._that_show(item, self.changes.reasons, named_only=True)
-        if not found:
-            found = self.changes.asking(ids) or self._the_only_one()
+        found = found or self._the_only_one()
         ordered = sorted(found.values(), key=lambda reason: (_FINER_FIRST.get(reason.kind, 9), reason.name))
         return tuple(ordered[:_MOST])
 

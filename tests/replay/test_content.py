@@ -396,12 +396,15 @@ def test_a_change_that_shows_in_no_value_has_its_reason_too(
     path = changed / "plandefinitions" / file
     assert old in path.read_text(encoding="utf-8")
     path.write_text(path.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
+    pain = changed / "terminology" / "valuesets" / "back-pain.json"  # much rests on it, and little changes with it
+    pain.write_text(pain.read_text(encoding="utf-8").replace('"M54.6"', '"M54.5"', 1), encoding="utf-8")
     with (changed / "plandefinitions" / "facts" / "tumor-facts.cql").open("a", encoding="utf-8") as stream:
         stream.write('\ndefine "Used by nothing": true\n')
     assert replay(inputs, "--content", changed, "--baseline", content, "--json") == 1
     found = json.loads(capsys.readouterr().out)["baseline"]["kinds"][kind]
-    assert [told in each["reason"] for each in found["reasons"]] == [True]
-    assert sum(each["calls"] for each in found["reasons"]) == found["calls"]
+    first = found["reasons"][0]
+    assert told in first["reason"]
+    assert first["calls"] >= found["calls"] - 1  # the words of one say another origin of the pain
 
 
 def test_results_are_a_baseline_for_later_runs(
