@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gzip
 import os
 import re
 import sys
@@ -14,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any
 from cds_service.cases.reading import read_cases
 from cds_service.cli.replay_plan import LoadContent, load_folders
 from cds_service.fhir.structs.encoding import encode
+from cds_service.replay.files import open_for_writing
 from cds_service.replay.generating import Generator, Mould, bundle, chart
 from cds_service.replay.population import read_population
 from cds_service.replay.progress import Progress
@@ -31,11 +31,11 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FILE|DIR", help="NDJSON (.gz: compressed), or a folder"
     )
-    parser.add_argument("--patients", type=int, default=0, metavar="N", help="how many; 0: every case once")
+    parser.add_argument("--patients", type=_count, default=0, metavar="N", help="how many; 0: every case once")
     parser.add_argument("--form", choices=["requests", "bundles", "bulk"], default="requests")
     parser.add_argument("--size", type=_size, default=15_000, metavar="SIZE", help="of one request: 5KB to 5MB")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="the same seed makes the same patients")
-    parser.add_argument("--varied", type=float, default=0.5, metavar="SHARE", help="share that differs from its case")
+    parser.add_argument("--varied", type=_share, default=0.5, metavar="SHARE", help="share that differs from its case")
     parser.add_argument("--content", type=Path, metavar="DIR", help="content whose cases are used")
     parser.set_defaults(run=run)
 
@@ -72,7 +72,7 @@ def _population(plans: Path) -> Path:
 
 
 def _lines(out: Path, form: str, stack: ExitStack) -> Any:
-    stream = stack.enter_context(_open(out))
+    stream = stack.enter_context(open_for_writing(out))
 
     def write(call: dict[str, Any]) -> None:
         stream.write(encode(call if form == "requests" else bundle(call)) + b"\n")
@@ -94,9 +94,20 @@ def _bulk(out: Path, stack: ExitStack) -> Any:
     return write
 
 
-def _open(out: Path) -> Any:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    return gzip.open(out, "wb", compresslevel=6) if out.suffix == ".gz" else out.open("wb")
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError("write a whole number, 0 or more")
+    return int(text)
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError("a share lies between 0 and 1")
+    return share
 
 
 def _size(text: str) -> int:

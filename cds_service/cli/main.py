@@ -69,4 +69,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+    except OSError as failure:
+        if failure.filename is None:
+            raise
+        print(f"{failure.filename}: {failure.strerror}.", file=sys.stderr)
+        return 2
     return status

@@ -5,17 +5,19 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cds_service.cli.apply import WrongUsage
 from cds_service.cli.replay_plan import LoadContent, Plan, Side, load_folders, side_of
-from cds_service.replay.baselines import Comparison, differences, join
+from cds_service.replay.baselines import Comparison, Reason, differences, join
 from cds_service.replay.columns import write_parquet
 from cds_service.replay.comparing import Difference
 from cds_service.replay.expectations import unmet
@@ -48,7 +50,9 @@ def add_parser(subparsers: _SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument("--as-of", type=_moment, metavar="TIME", help="decision time of every call")
     parser.add_argument("--hook", help="hook that charts are taken for")
     parser.add_argument("--service", help="service that answers, where several do")
-    parser.add_argument("--order", action="append", default=[], metavar="TYPE/ID", help="order of a chart to decide on")
+    parser.add_argument(
+        "--order", action="append", type=_reference, default=[], metavar="TYPE/ID", help="order of a chart to decide on"
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="results, one a line; the run can be continued")
     parser.add_argument("--parquet", type=Path, metavar="FILE", help="results as a table")
     parser.add_argument("--html", type=Path, metavar="FILE", help="the comparison as a page")
@@ -71,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
 
 def replay(args: argparse.Namespace, load_content: LoadContent) -> int:
     """The same with the content loaded by another than the usual way."""
+    _check(args)
     settings = load(os.environ)
     with ExitStack() as stack:
         work = _work_folder(args, stack)
@@ -88,6 +93,25 @@ def replay(args: argparse.Namespace, load_content: LoadContent) -> int:
         if args.out:
             _forget(work)
     return 1 if findings else 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Say what cannot work before hours are spent."""
+    if args.html and not args.baseline:
+        raise WrongUsage("--html shows a comparison: give --baseline too.")
+    if args.scheduler and args.engine != "dask":
+        raise WrongUsage("--scheduler is for --engine dask.")
+    for out in filter(None, (args.out, args.parquet, args.html, args.junit)):
+        if out.is_dir() or (out is not args.out and not out.parent.is_dir()):
+            raise WrongUsage(f"{out} cannot be written: it is a folder, or its folder does not exist.")
+    if args.baseline and Path(args.baseline).is_file():
+        next(read_results(Path(args.baseline)), None)
+
+
+def _reference(text: str) -> str:
+    if not re.fullmatch(r"[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64}", text):
+        raise argparse.ArgumentTypeError("write ServiceRequest/o1")
+    return text
 
 
 def _moment(text: str) -> datetime:
@@ -129,7 +153,7 @@ class _Run:
         self.side, self.plan, self.slices = side, plan, slices
         digest = sha256(f"{side.fingerprint}\n{plan.fingerprint}".encode()).hexdigest()
         self.parts = open_parts(folder, slices, digest)
-        self.seconds = 0.0
+        self.seconds: float | None = None
 
     def done(self) -> Parts:
         """The parts, once none is missing."""
@@ -139,8 +163,14 @@ class _Run:
         try:
             for number, counted in self.side.do(self.parts, self.plan):
                 progress.add(self.slices[number].size, counted.calls)
+        except KeyboardInterrupt:
+            progress.close()
+            if self.plan.continues:
+                print("Interrupted. The same command continues where it was.", file=sys.stderr)
+            raise
         finally:
-            self.seconds = progress.close()
+            seconds = progress.close()
+            self.seconds = seconds if len(missing) == len(self.slices) else None  # a run in pieces has no rate
         return self.parts
 
 
@@ -150,7 +180,6 @@ class _Report:
     def __init__(self, args: argparse.Namespace, plan: Plan, runs: list[_Run], parts: list[Parts]) -> None:
         self.args, self.plan, self.runs, self.parts = args, plan, runs, parts
         self.after = runs[0]
-        self.kept: list[Difference] = []
 
     def make(self) -> bool:
         counted = self.parts[0].tally()
@@ -159,13 +188,14 @@ class _Report:
         if self.args.parquet:
             write_parquet(self.args.parquet, self._results())
         if self.args.junit:
-            write_junit(self.args.junit, self._results(), self.kept)
+            changed = self._differences(Comparison()) if self.args.baseline else ()
+            write_junit(self.args.junit, self._results(), changed)
         if comparison is not None and self.args.html:
             page = as_page(comparison, "Replay: what changed", str(self.args.baseline), self.after.side.name)
             self.args.html.write_text(page, encoding="utf-8")
         self._print(counted, comparison, wrong)
-        changed = comparison is not None and bool(set(comparison.kinds) - set(self.args.allow))
-        return bool(counted.failed or wrong or changed)
+        finding = comparison is not None and bool(set(comparison.kinds) - set(self.args.allow))
+        return bool(counted.failed or wrong or finding)
 
     def _results(self) -> Iterator[Result]:
         for path in self.parts[0].paths():
@@ -175,28 +205,25 @@ class _Report:
         return [f"{result.id}: {told}" for result in self._results() if result.expected for told in unmet(result)]
 
     def _compare(self) -> Comparison:
-        before = list(self.parts[1].paths()) if len(self.parts) > 1 else [Path(self.args.baseline)]
         comparison = Comparison()
-        changed = list(differences(join(before, self.parts[0].paths()), comparison, self.after.side.worst_first))
-        reasons = self._reasons({difference.id: difference for difference in changed})
-        for difference in changed:
-            comparison.add(difference, reasons.get(difference.id, ()))
-        if self.args.junit:
-            self.kept = changed
+        for difference, reasons in self._with_reasons(self._differences(comparison)):
+            comparison.add(difference, reasons)
         return comparison
 
-    def _reasons(self, changed: dict[str, Difference]) -> dict[str, Any]:
+    def _differences(self, comparison: Comparison) -> Iterator[Difference]:
+        """The changed calls, in the order of the input; all are counted."""
+        before = list(self.parts[1].paths()) if len(self.parts) > 1 else [Path(self.args.baseline)]
+        return differences(join(before, self.parts[0].paths()), comparison, self.after.side.worst_first)
+
+    def _with_reasons(self, changed: Iterable[Difference]) -> Iterator[tuple[Difference, tuple[Reason, ...]]]:
         """Where both versions of the content are at hand: the calls that changed, decided once more with both."""
         runners = [each.side.runner for each in self.runs[::-1]]
-        if len(runners) < 2 or any(runner is None for runner in runners) or self.runs[1].side.is_peer:
-            return {}
-        tracer = Tracer(*runners)  # type: ignore[arg-type]
-        found: dict[str, Any] = {}
-        for part in self.after.slices if changed else ():
-            for item in read_slice(part):
-                if item.place in changed:
-                    found[item.place] = tracer.reasons(item, changed[item.place])
-        return found
+        traced = len(runners) > 1 and not self.runs[1].side.is_peer
+        tracer = Tracer(*runners) if traced and all(runners) else None  # type: ignore[arg-type]
+        items = (item for part in self.after.slices for item in read_slice(part))
+        for difference in changed:
+            item = next((item for item in items if item.place == difference.id), None) if tracer else None
+            yield difference, tracer.reasons(item, difference) if tracer and item else ()
 
     def _print(self, counted: Tally, comparison: Comparison | None, wrong: list[str]) -> None:
         if self.args.json:

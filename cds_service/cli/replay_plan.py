@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from cds_service.cli.apply import WrongUsage
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.loading import LoadOptions, load_knowledge
 from cds_service.replay import dask_engine, local_engine
@@ -32,6 +33,8 @@ class Plan:
     scheduler: str | None
     processes: int
     has_baseline: bool
+    continues: bool
+    """Whether what is done stays when the run is interrupted."""
 
     @classmethod
     def of(cls, args: argparse.Namespace, settings: Settings, started: datetime) -> Plan:
@@ -53,6 +56,7 @@ class Plan:
             scheduler=args.scheduler,
             processes=max(1, args.processes),
             has_baseline=bool(args.baseline),
+            continues=args.out is not None,
         )
 
     @property
@@ -100,8 +104,20 @@ def side_of(plan: Plan, load_content: LoadContent, content: Sequence[Path] | Non
     if baseline is not None and baseline.startswith(("http://", "https://")):
         folders = tuple(content) if content else plan.folders
         runner = Runner(load_content(folders, plan.base), plan.options)
-        return Side(baseline, baseline, (), runner, Peer(baseline, runner).run, is_peer=True)
+        peer = Peer(baseline, runner)
+        peer.connect()
+        return Side(baseline, baseline, (), runner, peer.run, is_peer=True)
     folders = (Path(baseline),) if baseline is not None else tuple(content) if content else plan.folders
+    for folder in folders:
+        if not folder.is_dir():
+            raise WrongUsage(f"There is no content at {folder}: no such folder.")
     runner = Runner(load_content(folders, plan.base), plan.options)
+    _check_wish("hook", plan.options.hook, {service.hook for service in runner.knowledge.services.values()})
+    _check_wish("service", plan.options.service, runner.knowledge.services.keys())
     name = ", ".join(map(str, folders))
     return Side(name, digest(folders), folders, runner, runner.run)
+
+
+def _check_wish(what: str, wanted: str | None, known: Collection[str]) -> None:
+    if wanted is not None and wanted not in known:
+        raise WrongUsage(f"There is no {what} {wanted} here, but {', '.join(sorted(known))}.")

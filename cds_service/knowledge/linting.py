@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 
 from cds_service.hooks.definitions import HOOKS
 from cds_service.knowledge.definitions import defines_of
@@ -11,12 +12,14 @@ from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.leftovers import leftovers
 from cds_service.knowledge.remarks import Remark
 from cds_service.knowledge.services import KnownService
+from cds_service.plans.extensions import settings_of
 from cds_service.plans.order_words import PART_NAMES
 from cds_service.plans.policy import Policy
 from cds_service.plans.rules import Rule
 from cds_service.proposals.proposals import PLACEHOLDER
 
 _MANY = 3
+_ALIKE = 0.8
 _HTML = re.compile(r"<[a-zA-Z/!]")
 _SENTENCE = re.compile(r"\w[^.!?]*[.!?]")
 # what plans/wording.py fills for groups, beside what it fills for orders
@@ -33,6 +36,7 @@ def lint(knowledge: Knowledge) -> tuple[Remark, ...]:
 
 def _all(knowledge: Knowledge) -> Iterator[Remark]:
     yield from _identifiers(knowledge)
+    yield from _misspelt(knowledge)
     for service in knowledge.services.values():
         yield from _service(service, knowledge)
     for policy in knowledge.policies:
@@ -64,6 +68,20 @@ def _identifiers(knowledge: Knowledge) -> Iterator[Remark]:
             seen.add(action.id)
             if _HTML.search(f"{action.title} {action.description}"):
                 yield Remark(f"{plan.id}.{action.id}", "HTML in a text; cards show Markdown only")
+
+
+def _misspelt(knowledge: Knowledge) -> Iterator[Remark]:
+    """Settings of actions whose name is nearly that of a setting that others use."""
+    places: dict[str, list[str]] = {}
+    for plan in knowledge.definitions.plans:
+        for action in plan.walk():
+            for name in settings_of(action.written):
+                places.setdefault(name, []).append(f"{plan.id}.{action.id}")
+    for name, found in places.items():
+        others = [other for other in places if len(places[other]) > len(found)]
+        if meant := get_close_matches(name, others, 1, _ALIKE):
+            for place in found:
+                yield Remark(place, f'"{name}" is no setting that others have: is "{meant[0]}" meant?')
 
 
 def _service(service: KnownService, knowledge: Knowledge) -> Iterator[Remark]:

@@ -19,7 +19,8 @@ import msgspec
 
 from cds_service.fhir.model.types import r4
 from cds_service.fhir.references import parse_reference
-from cds_service.replay.files import LINES, LONGEST, open_binary, plain_name, size_of
+from cds_service.replay.failures import DamagedFile
+from cds_service.replay.files import LINES, LONGEST, MARK, open_binary, plain_name, size_of, stamp_of
 
 SPILL = 48 << 20  # bytes of one spill file, about
 _MOST_SPILLS = 200  # open files at a time
@@ -77,12 +78,12 @@ def bulk_type(name: str, resource_types: frozenset[str]) -> str | None:
 
 
 def spill(names: Sequence[str], folder: Path) -> tuple[list[Path], Path | None]:
-    """Write the lines of an export to spill files below `folder`; these, and a file with the places of broken lines.
+    """Write the lines of an export to spill files below `folder`; these, and a file that names broken lines.
 
     What an earlier run has written for the same export is used again.
     """
     done = folder / "spilled.json"
-    described = msgspec.json.encode([[name, size_of(name)] for name in names])
+    described = msgspec.json.encode([[name, stamp_of(name)] for name in names])
     faults = folder / "faults.txt"
     if not done.exists() or done.read_bytes() != described:
         _spill(names, folder, faults)
@@ -92,7 +93,6 @@ def spill(names: Sequence[str], folder: Path) -> tuple[list[Path], Path | None]:
 
 
 def _spill(names: Sequence[str], folder: Path, faults: Path) -> None:
-    types = frozenset(r4().resources)
     total = sum(size_of(name) for name in names)
     count = max(1, min(_MOST_SPILLS, total * 4 // SPILL + 1))
     folder.mkdir(parents=True, exist_ok=True)
@@ -104,22 +104,26 @@ def _spill(names: Sequence[str], folder: Path, faults: Path) -> None:
         broken = stack.enter_context(faults.open("w", encoding="utf-8"))
         room = _MOST_SHARED
         for name in names:
-            if bulk_type(name, types) is None:
-                continue
-            with open_binary(name) as stream:
-                for number, line in enumerate(iter(partial(stream.readline, LONGEST), b""), start=1):
-                    if line.isspace():
-                        continue
-                    kind, ident, patient = patient_of(line)
-                    text = line.rstrip() + b"\n"
-                    if kind is None:
-                        broken.write(f"{name}:{number}\n")
-                    elif patient is not None:
-                        place = zlib.crc32(patient.encode()) % count
-                        files[place].write(patient.encode() + b"\t" + text)
-                    elif ident is not None and r4().type(kind).patient_path is None and room > 0:
-                        room -= len(text)
-                        common.write(f"{kind}/{ident}\t".encode() + text)
+            number = 0
+            try:
+                with open_binary(name) as stream:
+                    for number, line in enumerate(iter(partial(stream.readline, LONGEST), b""), start=1):
+                        text = (line if number > 1 else line.removeprefix(MARK)).rstrip() + b"\n"
+                        if text == b"\n":
+                            continue
+                        kind, ident, patient = patient_of(text)
+                        if kind is None or not r4().is_resource(kind):
+                            broken.write(f"{name}:{number}\tis no resource\n")
+                        elif kind == "Patient" and not ident:
+                            broken.write(f"{name}:{number}\tis a Patient without id\n")
+                        elif patient is not None:
+                            place = zlib.crc32(patient.encode()) % count
+                            files[place].write(patient.encode() + b"\t" + text)
+                        elif ident is not None and r4().type(kind).patient_path is None and room > 0:
+                            room -= len(text)
+                            common.write(f"{kind}/{ident}\t".encode() + text)
+            except DamagedFile:
+                broken.write(f"{name}:{number + 1}\tcannot be decompressed, nor can what follows\n")
 
 
 def bundles(path: Path) -> Iterator[tuple[str, bytes]]:

@@ -89,9 +89,9 @@ class Chart:
         """The orders to decide on: those that are named, else those whose status says that they are drafts."""
         return [entry for entry in self.entries if named and entry.reference in named] or self.of(ORDERS, _DRAFT)
 
-    def likely_hook(self) -> str:
+    def likely_hook(self, named: Iterable[str] = ()) -> str:
         """The hook that a chart looks like: drafts are signed, proposed appointments booked, all else is looked at."""
-        if self.of(ORDERS, _DRAFT):
+        if self.drafts(frozenset(named)):
             return "order-sign"
         return "appointment-book" if self.of(frozenset({"Appointment"}), _PROPOSED) else "patient-view"
 

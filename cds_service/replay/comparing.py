@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import msgspec
@@ -32,6 +33,8 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True):
         about = f"{self.about}: " if self.about else ""
         if self.before and self.after:
             return f"{about}{self.before} → {self.after}"
+        if self.kind.endswith(" other") and (self.before or self.after):
+            return f"{about}{self.before or 'nothing'} → {self.after or 'nothing'}"
         return f"{about}{self.after or self.before}"
 
 
@@ -112,9 +115,22 @@ def _compare_records(
     if old.get("indicator") != new.get("indicator"):
         yield Change("urgency other", about, _text(old.get("indicator")), _text(new.get("indicator")))
     if old.get("levels") != new.get("levels") and old.get("level") == new.get("level"):
-        yield Change("a target other", about)
+        yield Change("a target other", about, *_target_texts(old, new))
     if _facts(old) != _facts(new):
         yield Change("facts other", about, *_fact_texts(old, new), ids=_fact_ids(old, new))
+
+
+def _target_texts(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, str]:
+    """What differs in what is said about each target."""
+    texts: tuple[list[str], list[str]] = ([], [])
+    none: Mapping[str, Any] = {}
+    for one, other in zip_longest(old.get("levels", ()), new.get("levels", ()), fillvalue=none):
+        members = [name for name in dict.fromkeys((*one, *other)) if one.get(name) != other.get(name)]
+        for text, entry in zip(texts, (one, other), strict=True):
+            told = [f"{name} {_text(entry[name])}" for name in members if name in entry and name != "level"]
+            if entry and members:
+                text.append(" ".join((str(entry.get("level", "")), ", ".join(told) or "as before")))
+    return "; ".join(texts[0]), "; ".join(texts[1])
 
 
 def _list_changes(

@@ -54,6 +54,17 @@ class Version:
         for (library, name), value in knowledge.site_parameters.items():
             self.definitions[("define", library, name)] = nodes.StringLiteral(value=str(value), span=_NOWHERE)
 
+    def rests_on(self, key: Key, ids: Iterable[str]) -> frozenset[str]:
+        """Those of some facts that a definition uses, itself or through others."""
+        found: set[Key] = set()
+        pending = [key]
+        while pending:
+            current = pending.pop()
+            if current not in found:
+                found.add(current)
+                pending += self.uses.get(current, ())
+        return frozenset(ident for ident in ids if not found.isdisjoint(self.facts.get(ident, ())))
+
     def _add_library(self, text: str, origin: str) -> None:
         try:
             library = parse_library(text, origin)
@@ -151,10 +162,9 @@ class ContentChanges:
             before, after = one.codes.get(key, frozenset()), other.codes.get(key, frozenset())
             if before != after:
                 lost, gained = _codes(before - after), _codes(after - before)
-                yield (
-                    key,
-                    Reason("codes", key[1], f"without {gained}" if gained else "", f"without {lost}" if lost else ""),
-                )
+                told = [f"now with {gained}"] if gained else []
+                told += [f"now without {lost}"] if lost else []
+                yield key, Reason("codes", f"{key[1]} {', '.join(told)}")
         for key in dict.fromkeys((*one.maps, *other.maps)):
             were, are = one.maps.get(key, {}), other.maps.get(key, {})
             if codes := frozenset(code for code in {*were, *are} if were.get(code) != are.get(code)):
@@ -208,6 +218,18 @@ class ContentChanges:
                 pending += version.uses.get(key, ())
         return found
 
+    def asking(self, ids: Iterable[str]) -> dict[Key, Reason]:
+        """The definitions that differ and rest on facts of these ids in one version only: they may ask for them."""
+        wanted = set(ids)
+        if not wanted & (self.before.facts.keys() | self.after.facts.keys()):
+            return {}
+        definitions = {key: reason for key, reason in self.reasons.items() if key[0] == "define"}
+        return {
+            key: reason
+            for key, reason in definitions.items()
+            if self.before.rests_on(key, wanted) != self.after.rests_on(key, wanted)
+        }
+
 
 def _essence(node: nodes.Node | None) -> object:
     """What a definition means: without its comments."""
@@ -226,7 +248,7 @@ def _definition_reason(key: Key, old: nodes.Node | None, new: nodes.Node | None)
     literals = _only_literals(old, new)
     if literals is not None:
         return Reason("threshold", label, ", ".join(a for a, _ in literals), ", ".join(b for _, b in literals), place)
-    return Reason("definition", label, _told(old), _told(new), place)
+    return Reason("definition", label, *_where_they_differ(_whole(old), _whole(new)), place)
 
 
 def _only_literals(old: nodes.Node, new: nodes.Node) -> list[tuple[str, str]] | None:
@@ -262,9 +284,26 @@ def _paired(one: object, other: object) -> list[tuple[nodes.Node, nodes.Node]] |
 def _told(node: nodes.Node | None) -> str:
     if node is None:
         return ""
+    return _short(_whole(node))
+
+
+def _whole(node: nodes.Node) -> str:
     inner = getattr(node, "expression", None) or getattr(node, "default", None) or node
-    text = " ".join(print_node(inner).split())
+    return " ".join(print_node(inner).split())
+
+
+def _short(text: str) -> str:
     return text if len(text) <= _LONG else text[: _LONG - 1] + "…"
+
+
+def _where_they_differ(old: str, new: str) -> tuple[str, str]:
+    """Two texts, without a long beginning that they share."""
+    if max(len(old), len(new)) > _LONG:
+        same = next((place for place, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), 0)
+        if same > _LONG // 3:
+            start = old.rfind(" ", 0, same - _LONG // 4) + 1
+            old, new = f"…{old[start:]}", f"…{new[start:]}"
+    return _short(old), _short(new)
 
 
 def _codes(pairs: Iterable[tuple[str | None, str]]) -> str:
@@ -281,5 +320,38 @@ def _action_reason(key: Key, old: Mapping[str, Any] | None, new: Mapping[str, An
     name = f"{key[1].rsplit('/', 1)[-1]} {key[2]}"
     if old is None or new is None:
         return Reason("action", name, "there" if old is not None else "", "there" if new is not None else "", key[1])
-    members = [member for member in dict.fromkeys((*old, *new)) if old.get(member) != new.get(member)]
-    return Reason("action", f"{name} ({', '.join(members)})", place=key[1])
+    found = list(_differing("", _by_name(old), _by_name(new)))
+    members = ", ".join(dict.fromkeys(member for member, _, _ in found))
+    before, after = (", ".join(texts) for texts in zip(*((one, other) for _, one, other in found), strict=True))
+    return Reason("action", f"{name} ({members})", *_where_they_differ(before, after), key[1])
+
+
+def _by_name(value: Any) -> Any:
+    """Extensions under the last part of their urls, as the members that they stand for."""
+    if not isinstance(value, Mapping):
+        return value
+    found = {name: part for name, part in value.items() if name != "extension"}
+    for each in value.get("extension", ()):
+        inner = next((part for name, part in each.items() if name != "url"), None)
+        found.setdefault(str(each.get("url")).rsplit("/", 1)[-1], []).append(inner)
+    return found
+
+
+def _differing(name: str, old: Any, new: Any) -> Iterator[tuple[str, str, str]]:
+    """The members that differ, by the name nearest to them, and what stands there."""
+    if old == new:
+        return
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for member in dict.fromkeys((*old, *new)):
+            yield from _differing(member, old.get(member), new.get(member))
+    elif isinstance(old, list | tuple) and isinstance(new, list | tuple) and len(old) == len(new):
+        for one, other in zip(old, new, strict=True):
+            yield from _differing(name, one, other)
+    else:
+        yield name, _leaf(old), _leaf(new)
+
+
+def _leaf(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(_leaf(each) for each in value.values())
+    return ", ".join(map(_leaf, value)) if isinstance(value, list | tuple) else "" if value is None else str(value)

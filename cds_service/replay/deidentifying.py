@@ -35,17 +35,33 @@ _REMOVED_TYPES = frozenset(
         "Narrative",
         "ContactDetail",
         "url",
+        "oid",
         "base64Binary",
     }
 )
 # Text that is a term of a vocabulary and no free text.
 _KEPT_TEXT = frozenset({"Quantity.unit", "Coding.display", "Coding.version", "Extension.url"})
 _TEXT = frozenset({"string", "markdown", "xhtml"})
-_REMOVED_ELEMENTS = frozenset({"Patient.contact", "Reference.display", "Reference.identifier", "Identifier.assigner"})
+_REMOVED_ELEMENTS = frozenset(
+    {
+        "Patient.contact",
+        "Location.position",
+        "Reference.display",
+        "Reference.identifier",
+        "Identifier.assigner",
+        "Meta.source",
+        "Meta.tag",
+        "Bundle.link",
+        "Bundle.Entry.link",
+        "Bundle.Entry.request",
+        "Bundle.Entry.response",
+    }
+)
 _MOMENT = re.compile(r"^\d{4}-\d\d-\d\d(T.*)?$")
 _REFERENCES = ("userId", "performer")
 _REFERENCE_LISTS = ("selections", "dispatchedOrders")
 _IDS = {"patientId": "Patient", "encounterId": "Encounter"}
+_CARD_WORDS = ("summary_contains", "detail_contains")
 
 
 class Deidentifier:
@@ -112,10 +128,9 @@ class _Walker:
         kept["context"] = self._context(context) if isinstance(context, dict) else {}
         prefetch = value.get("prefetch")
         if isinstance(prefetch, dict):
+            cleaned = {key: self.resource(sent) for key, sent in prefetch.items() if isinstance(sent, dict)}
             kept["prefetch"] = {
-                key: None if sent is None else self.resource(sent)
-                for key, sent in prefetch.items()
-                if sent is None or isinstance(sent, dict)
+                key: cleaned.get(key) for key, sent in prefetch.items() if sent is None or cleaned.get(key) is not None
             }
         extension = value.get("extension")
         moments = {
@@ -138,15 +153,18 @@ class _Walker:
             elif isinstance(value, dict):
                 kept[name] = self.resource(value)
             elif isinstance(value, list):
-                kept[name] = [self.resource(each) for each in value if isinstance(each, dict)]
-        return kept
+                kept[name] = [found for each in value if isinstance(each, dict) and (found := self.resource(each))]
+        return {name: value for name, value in kept.items() if value is not None}
 
     def expectation(self, value: Any) -> Any:
-        """What a decision should be: ids of rules stay, the order it is about is replaced."""
+        """What a decision should be: ids of rules stay, references are replaced, words of cards are removed."""
         if isinstance(value, list):
             return [self.expectation(each) for each in value]
-        if isinstance(value, dict) and isinstance(value.get("order"), str):
-            return {**value, "order": self._reference(value["order"])}
+        if isinstance(value, dict):
+            kept = {name: each for name, each in value.items() if self._owner.keeps_text or name not in _CARD_WORDS}
+            return {name: self.expectation(each) for name, each in kept.items()}
+        if isinstance(value, str) and self._owner.model.is_resource(value.partition("/")[0]) and "/" in value:
+            return self._reference(value)
         return value
 
     # -- resources --------------------------------------------------------------------------------------------------
@@ -156,10 +174,10 @@ class _Walker:
         kind = value.get("resourceType")
         if not isinstance(kind, str) or not self._owner.model.is_resource(kind):
             return None
-        walked = self._walk(self._owner.model.type(kind), value)
+        head = {"resourceType": kind}
         if isinstance(value.get("id"), str):
-            walked["id"] = self._id(kind, value["id"])
-        return {"resourceType": kind, **walked}
+            head["id"] = self._id(kind, value["id"])
+        return {**head, **self._walk(self._owner.model.type(kind), value)}
 
     def _walk(self, info: TypeInfo, value: Mapping[str, Any]) -> dict[str, Any]:
         kept: dict[str, Any] = {}
@@ -167,6 +185,8 @@ class _Walker:
             element = info.element(name.lstrip("_"))
             if element is None or part is None or f"{info.name}.{element.name}" in _REMOVED_ELEMENTS:
                 continue
+            if element.name in ("id", "implicitRules"):
+                continue  # the id of a resource is replaced by who asked; that of an element leads nowhere
             if name.startswith("_"):
                 cleaned = self._each(self._owner.model.type("Element"), part)
             else:
@@ -187,7 +207,9 @@ class _Walker:
             if all(each is None for each in cleaned):
                 return None
             return (
-                [each for each in cleaned if each is not None] if any(isinstance(e, dict) for e in value) else cleaned
+                [each for each in cleaned if each not in (None, {})]
+                if any(isinstance(e, dict) for e in value)
+                else cleaned
             )
         return self._value(info, element, type_name, value)
 
@@ -203,14 +225,21 @@ class _Walker:
             return self._owner.digest("identifier", str(value))[:16]
         if place == "Bundle.Entry.fullUrl":
             return self._full_url(str(value))
+        if type_name == "id":
+            return self._owner.digest("id", str(value))[:16]
+        if type_name in ("uri", "uuid") and not _is_vocabulary(info, element):
+            return f"urn:uuid:{self._uuid(str(value))}"
         if type_name in _DATED:
             return self.moved(str(value))
         if type_name in _TEXT or type_name.startswith("System."):
-            return value if place in _KEPT_TEXT or element.name == "id" or self._owner.keeps_text else None
+            return value if place in _KEPT_TEXT or self._owner.keeps_text else None
         known = self._owner.model.type(type_name)
         if known.is_primitive:
             return value
-        return self._walk(known, value) if isinstance(value, dict) else None
+        if not isinstance(value, dict):
+            return None
+        walked = self._walk(known, value)
+        return None if type_name == "Extension" and walked.keys() <= {"url"} else walked
 
     def _inner(self, element: Element, value: Mapping[str, Any]) -> dict[str, Any] | None:
         found = self.resource(value)
@@ -220,7 +249,8 @@ class _Walker:
 
     def _each(self, info: TypeInfo, value: Any) -> Any:
         if isinstance(value, list):
-            return [self._each(info, each) for each in value]
+            cleaned = [self._each(info, each) or None for each in value]
+            return None if all(each is None for each in cleaned) else cleaned
         return self._walk(info, value) if isinstance(value, dict) else None
 
     # -- replacements -----------------------------------------------------------------------------------------------
@@ -260,6 +290,13 @@ class _Walker:
             return (date.fromisoformat(day) + self._days).isoformat() + text[10:]
         except (ValueError, OverflowError):
             return "1900"
+
+
+def _is_vocabulary(info: TypeInfo, element: Element) -> bool:
+    """Whether a uri says what a code, an extension or a reference means."""
+    if element.name == "system":
+        return info.name != "Identifier"
+    return (info.name, element.name) in (("Extension", "url"), ("Reference", "type"))
 
 
 def _patient_of(value: Mapping[str, Any]) -> str:

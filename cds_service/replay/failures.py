@@ -17,6 +17,12 @@ class UnusableInput(ReplayError):
     code = "unusable-input"
 
 
+class DamagedFile(ReplayError):
+    """A compressed file that ends too early or is none."""
+
+    code = "damaged-file"
+
+
 class BrokenItem(CdsError):
     """One item of the input that is no hook request and no patient."""
 

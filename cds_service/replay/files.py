@@ -6,18 +6,20 @@ import bz2
 import gzip
 import importlib
 import lzma
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
-from cds_service.replay.failures import ReplayError, UnusableInput
+from cds_service.replay.failures import DamagedFile, ReplayError, UnusableInput
 
 _OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 LINES = (".ndjson", ".jsonl")
 WHOLE = (".json",)
 _AHEAD = 1 << 20  # bytes that are read at a time: more than a line, mostly, which is then copied once
 LONGEST = 64 << 20  # bytes of one item; what is longer is reported and skipped
+MARK = b"\xef\xbb\xbf"  # some write it before UTF-8 text
 
 
 def is_remote(url: str) -> bool:
@@ -45,6 +47,15 @@ def _fsspec(url: str) -> Any:
         ) from None
 
 
+def _system(url: str) -> tuple[Any, Any]:
+    """The file system of a URL, and the path there."""
+    try:
+        system, path = _fsspec(url).core.url_to_fs(url)
+    except (ImportError, ValueError) as failure:
+        raise UnusableInput(f"{url} cannot be opened: {failure}.") from None
+    return system, path
+
+
 @contextmanager
 def open_binary(url: str) -> Iterator[BinaryIO]:
     """The bytes of a file, decompressed, as a buffered stream for a `with` statement."""
@@ -55,13 +66,50 @@ def open_binary(url: str) -> Iterator[BinaryIO]:
         except OSError as failure:
             raise UnusableInput(f"{url} cannot be read: {failure.strerror or type(failure).__name__}.") from None
         raw = stack.enter_context(opened)
-        yield stack.enter_context(_OPENERS[ending](raw)) if ending else raw
+        if not ending:
+            yield raw
+            return
+        try:
+            yield stack.enter_context(_OPENERS[ending](raw))
+        except (EOFError, OSError, zlib.error, lzma.LZMAError) as failure:
+            if isinstance(failure, OSError) and failure.errno is not None:
+                raise  # the disk or the network, not what it brought
+            raise DamagedFile(f"{url} cannot be decompressed: it is damaged or incomplete.") from None
+
+
+def stamp_of(url: str) -> str:
+    """What tells one state of a file from another, without reading it."""
+    if is_remote(url):
+        system, path = _system(url)
+        return str(system.ukey(path))
+    about = Path(url).stat()
+    return f"{about.st_size} {about.st_mtime_ns}"
+
+
+def open_for_writing(path: Path) -> BinaryIO:
+    """A new file, compressed if its name says so; its folder is made."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        ending = compression(path.name)
+        if ending == ".gz":
+            return cast(BinaryIO, _gzip(path))
+        return cast(BinaryIO, _OPENERS[ending](path, "wb") if ending else path.open("wb"))
+    except OSError as failure:
+        raise UnusableInput(f"{path} cannot be written: {failure.strerror or type(failure).__name__}.") from None
+
+
+def _gzip(path: Path) -> Any:
+    """Compressed without name and time, so that the same content makes the same bytes."""
+    raw = path.open("wb")
+    stream = gzip.GzipFile("", "wb", 6, raw, 0)
+    stream.myfileobj = cast(Any, raw)  # what it closes with itself
+    return stream
 
 
 def size_of(url: str) -> int:
     """Bytes as they are stored."""
     if is_remote(url):
-        system, path = _fsspec(url).core.url_to_fs(url)
+        system, path = _system(url)
         return int(system.size(path))
     return Path(url).stat().st_size
 
@@ -69,7 +117,7 @@ def size_of(url: str) -> int:
 def list_files(url: str) -> Iterator[str]:
     """The files at a path or URL, itself or those below it, sorted by name."""
     if is_remote(url):
-        system, path = _fsspec(url).core.url_to_fs(url)
+        system, path = _system(url)
         scheme = url.partition("://")[0]
         found = [path] if system.isfile(path) else sorted(system.find(path))
         yield from (name if "://" in name else f"{scheme}://{name}" for name in found)

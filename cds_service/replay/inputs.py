@@ -15,11 +15,12 @@ from typing import Literal
 import msgspec
 
 from cds_service.fhir.model.types import r4
-from cds_service.replay.bulk import bundles, is_bulk, spill
-from cds_service.replay.failures import UnusableInput
+from cds_service.replay.bulk import bulk_type, bundles, is_bulk, spill
+from cds_service.replay.failures import DamagedFile, UnusableInput
 from cds_service.replay.files import (
     LINES,
     LONGEST,
+    MARK,
     WHOLE,
     compression,
     is_remote,
@@ -31,6 +32,7 @@ from cds_service.replay.files import (
 
 SLICE = 8 << 20  # bytes of one slice, at most
 _LEAST, _SHARES = 1 << 20, 64  # smaller where there is little in all: every process is to have some
+_DAMAGED = "cannot be decompressed, nor can what follows"
 
 Form = Literal["lines", "whole", "patients", "faults"]
 
@@ -78,15 +80,24 @@ def slices_of(paths: Iterable[str], work: Path, slice_size: int = SLICE) -> list
     """What is to be done for some paths; the patients of Bulk Data exports are brought together below `work`."""
     types = frozenset(r4().resources)
     slices: list[Slice] = []
-    for number, path in enumerate(paths):
-        files = find_files([path])
+    for number, files in enumerate(_together(paths, types)):
         if len(files) > 1 and is_bulk(files, types):
-            spills, faults = spill(files, work / f"export-{number}")
+            exported = [name for name in files if bulk_type(name, types) is not None]
+            spills, faults = spill(exported, work / f"export-{number}")
             slices += [Slice((str(each),), "patients", size=each.stat().st_size) for each in spills]
             slices += [Slice((str(faults),), "faults")] if faults is not None else []
-        else:
-            slices += cut(files, slice_size)
+            files = [name for name in files if name not in exported and plain_name(name).endswith(LINES)]
+        slices += cut(files, slice_size)
     return slices
+
+
+def _together(paths: Iterable[str], types: frozenset[str]) -> list[list[str]]:
+    """The files of each path; an export whose files are named one by one counts as one path."""
+    groups = [find_files([path]) for path in dict.fromkeys(paths)]
+    alone = [files[0] for files in groups if len(files) == 1 and bulk_type(files[0], types) is not None]
+    if not is_bulk(alone, types):
+        return groups
+    return [alone, *(files for files in groups if len(files) > 1 or files[0] not in alone)]
 
 
 def cut(files: Sequence[str], slice_size: int = SLICE) -> list[Slice]:
@@ -115,8 +126,11 @@ def cut(files: Sequence[str], slice_size: int = SLICE) -> list[Slice]:
 
 def _has_lines(name: str) -> bool:
     """Whether a .json file holds one item a line, as some exports do: its first line is a whole object."""
-    with open_binary(name) as stream:
-        first, second = stream.readline(LONGEST), stream.readline(16)
+    try:
+        with open_binary(name) as stream:
+            first, second = stream.readline(LONGEST).removeprefix(MARK), stream.readline(16)
+    except DamagedFile:
+        return False  # told when its turn comes
     return bool(second.strip()) and first.rstrip().endswith(b"}") and first.lstrip().startswith(b"{")
 
 
@@ -150,34 +164,47 @@ def read_slice(part: Slice) -> Iterator[Item]:
                 for patient, body in bundles(Path(name)):
                     yield Item(f"Patient/{patient}", body)
         case "faults":
-            for place in Path(part.files[0]).read_text(encoding="utf-8").splitlines():
-                yield Item(place, b"", "is no resource")
+            for line in Path(part.files[0]).read_text(encoding="utf-8").splitlines():
+                place, _, fault = line.rpartition("\t")
+                yield Item(place, b"", fault)
         case "whole":
             for name in part.files:
-                with open_binary(name) as stream:
-                    body = stream.read(LONGEST + 1)
-                yield Item(name, b"", "is too long") if len(body) > LONGEST else Item(name, body)
+                yield _read_whole(name)
+
+
+def _read_whole(name: str) -> Item:
+    try:
+        with open_binary(name) as stream:
+            body = stream.read(LONGEST + 1)
+    except DamagedFile:
+        return Item(name, b"", _DAMAGED)
+    return Item(name, b"", "is too long") if len(body) > LONGEST else Item(name, body.removeprefix(MARK))
 
 
 def _read_lines(part: Slice) -> Iterator[Item]:
-    name = part.files[0]
-    with open_binary(name) as stream:
-        if part.start:
-            stream.seek(part.start)
-        position, number = part.start, part.first_line
-        while part.end is None or position < part.end:
-            line = stream.readline(LONGEST + 1)
-            if not line:
-                break
-            place = f"{name}:{number}" if number is not None else f"{name}@{position}"
-            size = len(line)
-            if size > LONGEST:
-                size += _skip_line(stream)
-                yield Item(place, b"", "is too long")
-            elif not line.isspace():
-                yield Item(place, line)
-            position += size
-            number = None if number is None else number + 1
+    name, position, number = part.files[0], part.start, part.first_line
+    try:
+        with open_binary(name) as stream:
+            if position:
+                stream.seek(position)
+            while part.end is None or position < part.end:
+                line = stream.readline(LONGEST + 1)
+                if not line:
+                    break
+                size = len(line)
+                if size > LONGEST:
+                    size += _skip_line(stream)
+                    yield Item(_place(name, number, position), b"", "is too long")
+                elif not line.isspace():
+                    yield Item(_place(name, number, position), line if position else line.removeprefix(MARK))
+                position += size
+                number = None if number is None else number + 1
+    except DamagedFile:
+        yield Item(_place(name, number, position), b"", _DAMAGED)
+
+
+def _place(name: str, number: int | None, position: int) -> str:
+    return f"{name}:{number}" if number is not None else f"{name}@{position}"
 
 
 def _skip_line(stream: object) -> int:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 
@@ -25,7 +26,7 @@ class _Shared:
     run: Run
 
 
-def run_parts(parts: Parts, run: Run, processes: int) -> Iterator[tuple[int, Tally]]:
+def run_parts(parts: Parts, run: Run, processes: int) -> Generator[tuple[int, Tally], None, None]:
     """Do all missing slices; yields each one's number and tally as it is done."""
     missing = parts.missing()
     with settled():
@@ -39,28 +40,34 @@ def _run(parts: Parts, run: Run, missing: Sequence[int], processes: int) -> Iter
         return
     _Shared.parts, _Shared.run = parts, run
     context = multiprocessing.get_context("fork")
-    pool = ProcessPoolExecutor(min(processes, len(missing)), mp_context=context, initializer=_end_with_parent)
+    ended, held = os.pipe()  # nobody writes: that the parent no longer holds its end is all it tells
+    count = min(processes, len(missing))
+    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_end_with_parent, initargs=(ended, held))
     try:
         pending: dict[Future[Tally], int] = {pool.submit(_do, number): number for number in missing}
         while pending:
             done, _ = wait(pending, return_when=FIRST_COMPLETED)
             for future in done:
                 yield pending.pop(future), future.result()
+        pool.shutdown()
     except BrokenProcessPool:
         raise ReplayError(
             "A process of the run died.", remedy="Run the same command again: it continues where it was."
         ) from None
     finally:
+        os.close(held)  # workers that are still at it end; what they leave is no result
         pool.shutdown(wait=False, cancel_futures=True)
+        os.close(ended)
 
 
-def _end_with_parent() -> None:
-    """A worker whose parent was killed has nobody to work for, and would wait for ever."""
+def _end_with_parent(ended: int, held: int) -> None:
+    """A worker whose parent was killed or interrupted has nobody to work for, and would go on for long."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who presses Ctrl-C means the parent
+    os.close(held)
 
     def wait_for_it() -> None:
-        if (parent := multiprocessing.parent_process()) is not None:
-            parent.join()
-            os._exit(1)
+        os.read(ended, 1)
+        os._exit(1)
 
     threading.Thread(target=wait_for_it, daemon=True).start()
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import msgspec
 
+from cds_service.replay.files import stamp_of
 from cds_service.replay.inputs import Item, Slice, read_slice
 from cds_service.replay.results import Result, write_result
 from cds_service.replay.tallies import Tally
@@ -118,7 +119,8 @@ def run_slice(part: Slice, run: Callable[[Item], Result], counted: Tally) -> Ite
 
 def open_parts(folder: Path, slices: Sequence[Slice], fingerprint: str) -> Parts:
     """The parts of a run; those of an earlier run stay if it was the same (same input, content and options)."""
-    described = "\n".join((fingerprint, *(part.as_json() for part in slices)))
+    stamps = {name: stamp_of(name) for part in slices for name in part.files}
+    described = "\n".join((fingerprint, *(part.as_json() for part in slices), *stamps.values()))
     digest = hashlib.sha256(described.encode()).hexdigest().encode()
     manifest = folder / _MANIFEST
     if not manifest.exists() or manifest.read_bytes() != digest:

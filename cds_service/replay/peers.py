@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -10,7 +11,7 @@ import msgspec
 import requests
 
 from cds_service.errors import CdsError
-from cds_service.replay.failures import ReplayError
+from cds_service.replay.failures import ReplayError, UnusableInput
 from cds_service.replay.inputs import Item
 from cds_service.replay.results import Failure, Result
 from cds_service.replay.running import Runner, card_lines
@@ -25,6 +26,11 @@ class Peer:
         self.url, self._runner = url.rstrip("/"), runner
         self._session = requests.Session()
         self._ids: dict[str, str] | None = None
+        self._as_of_member = f"{runner.knowledge.namespace}.asOf"
+
+    def connect(self) -> None:
+        """Learn what is offered there."""
+        self._ids = self._discover()
 
     def run(self, item: Item) -> Result:
         """The result of an item as that service answers it."""
@@ -38,7 +44,7 @@ class Peer:
         try:
             response = self._session.post(
                 f"{self.url}/cds-services/{quote(ident, safe='')}",
-                data=call.body(),
+                data=_dated(call.body(), self._as_of_member, call.request.as_of),
                 headers={"Content-Type": "application/json"},
                 timeout=_SECONDS,
             )
@@ -71,7 +77,17 @@ class Peer:
             services: list[dict[str, Any]] = answer["services"]
             return {str(service["id"]): str(service["hook"]) for service in services}
         except (requests.RequestException, ValueError, KeyError, TypeError):
-            raise ReplayError(f"{self.url} is no CDS service: no usable answer to discovery.") from None
+            raise UnusableInput(f"{self.url} is no CDS service: no usable answer to discovery.") from None
+
+
+def _dated(body: bytes, member: str, as_of: datetime) -> bytes:
+    """The request with the decision time that holds here, for a service that takes it from its caller."""
+    request: dict[str, Any] = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    try:
+        extension = msgspec.json.decode(request["extension"], type=dict[str, msgspec.Raw])
+    except (KeyError, msgspec.DecodeError):
+        extension = {}
+    return msgspec.json.encode({**request, "extension": {**extension, member: as_of.isoformat()}})
 
 
 def _records(answer: dict[str, Any]) -> tuple[dict[str, Any], ...]:

@@ -68,10 +68,11 @@ def _kind(name: str, kind: Kind, calls: int) -> Iterator[str]:
         yield "<h3>Because of</h3><ul>"
         for reason, number in kind.reasons.most_common():
             place = f' <small class="place">{escape(reason.place)}</small>' if reason.place else ""
-            yield f"<li>{escape(str(reason))} ({number:,} calls){place}</li>"
+            yield f"<li>{escape(str(reason))} ({_counted(number)}){place}</li>"
         yield "</ul>"
     shown = len(kind.examples)
-    yield f"<details{' open' if shown <= 5 else ''}><summary>{shown} call{'s' if shown != 1 else ''}</summary><table>"
+    told = f"{shown} of {kind.calls:,} calls" if shown < kind.calls else _counted(shown)
+    yield f"<details{' open' if shown <= 5 else ''}><summary>{told}</summary><table>"
     yield "<thead><tr><th>call</th><th>what</th></tr></thead><tbody>"
     for each in kind.examples:
         yield _example(name, each)
@@ -92,6 +93,10 @@ def _change(before: str, after: str, about: str) -> str:
     if after:
         told += f"<ins>{escape(after)}</ins>"
     return told
+
+
+def _counted(number: int) -> str:
+    return f"{number:,} call{'s' if number != 1 else ''}"
 
 
 def _anchor(name: str) -> str:

@@ -156,7 +156,7 @@ class Runner:
         decoder = self.knowledge.reading.decoder
         bundle = decoder.whole(body) if self._can_tell else None
         chart = read_chart(body) if bundle is None else chart_of(body, bundle)
-        service = self._service(service_id, self.options.hook or chart.likely_hook())
+        service = self._service(service_id, self.options.hook or chart.likely_hook(self.options.orders))
         scene = scene_of(chart, service.hook, self.options.orders)
         arrival = self._arrival(item.place, recorded or chart.timestamp)
         if bundle is None:
@@ -225,13 +225,13 @@ def _failure(error: CdsError) -> Failure:
     return Failure(error.code, error.what)
 
 
-def _moment(text: object) -> datetime | None:
-    if not isinstance(text, str):
+def _moment(recorded: object) -> datetime | None:
+    if recorded is None:
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(recorded if isinstance(recorded, str) else "")
     except ValueError:
-        return None
+        raise BrokenItem("The decision time is no date and time.") from None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -30,12 +31,30 @@ class Tracer:
             return ()
         ids = dict.fromkeys(ident for change in difference.changes for ident in change.ids)
         maps = {key: self.changes.reasons[key] for key, codes in self.changes.mapped.items() if _names(item, codes)}
+        questions = [change for change in difference.changes if change.kind.startswith("question")]
+        asking = self.changes.asking(ident for change in questions for ident in change.ids)
         if found := self.changes.behind(ids) | maps:
-            found = (self._that_show(item, found) if len(found) > 1 else found) or found
+            found = (self._that_show(item, found) | asking if asking or len(found) > 1 else found) or found
+        elif asking:
+            found = asking
         else:  # nothing that the change is about differs: whatever else does, if it shows
-            found = self._that_show(item, self.changes.reasons, named_only=True)
+            found = self._in_words(difference) or self._that_show(item, self.changes.reasons, named_only=True)
+        found = found or self._the_only_one()
         ordered = sorted(found.values(), key=lambda reason: (_FINER_FIRST.get(reason.kind, 9), reason.name))
         return tuple(ordered[:_MOST])
+
+    def _in_words(self, difference: Difference) -> dict[Key, Reason]:
+        """What stood in the words of the answer before, or stands there now."""
+        words = [change for change in difference.changes if change.kind == "only words"]
+        return {
+            key: reason
+            for key, reason in self.changes.reasons.items()
+            if any(_says(change.before, reason.before) and _says(change.after, reason.after) for change in words)
+        }
+
+    def _the_only_one(self) -> dict[Key, Reason]:
+        """What differs between the versions, if it is one thing."""
+        return dict(self.changes.reasons) if len(self.changes.reasons) == 1 else {}
 
     def _that_show(self, item: Item, found: Mapping[Key, Reason], *, named_only: bool = False) -> dict[Key, Reason]:
         """What makes a value differ for this patient; `named_only`: and of actions those that the answers name."""
@@ -52,6 +71,13 @@ class Tracer:
             or (key[0] == "action" and (key[2] in named or not named_only))
             or (key[0] not in ("action", "map") and values.show(key))
         }
+
+
+def _says(words: str, text: str) -> bool:
+    """Whether words contain a text of the content, or of a quantity the number."""
+    number = re.match(r"-?\d+(\.\d+)?", text)
+    wanted = (number[0].removesuffix(".0") if number else text).strip("'…")
+    return bool(wanted) and re.search(rf"(?<![\w.]){re.escape(wanted)}(?![\w.])", words) is not None
 
 
 def _names(item: Item, codes: Iterable[str]) -> bool:

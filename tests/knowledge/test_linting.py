@@ -13,6 +13,7 @@ from tests.knowledge.test_loading import PLAN_YAML, SMALL_CQL, small
 
 SOURCED = SMALL_CQL.replace("parameter", "// From this age on. SOME-SOURCE\nparameter")
 ALONE = PLAN_YAML.replace("small", "alone").replace("  trigger: [{type: named-event, name: patient-view}]\n", "")
+MORE = '- id: b\n  title: More\n  when: Old enough\n  source: [{id: X, section: "1"}]\n  cds: {indicator: info}\n'
 
 
 def remarks(path: Path, **files: str) -> list[str]:
@@ -36,6 +37,10 @@ def test_content_with_nothing_in_vain_has_no_remark(tmp_path: Path) -> None:
         (
             {"logic__cql": SOURCED.replace('AgeInYears() >= "Age from"', "false")},
             "small.a: its condition is never true",
+        ),
+        (
+            {"plan__yaml": PLAN_YAML + MORE.replace("b", "b1") + MORE.replace("b", "b2").replace("indic", "indec")},
+            'small.b2: "indecator" is no setting that others have: is "indicator" meant?',
         ),
         ({"alone__yaml": ALONE}, "alone: no hook and no other plan leads to it"),
     ],

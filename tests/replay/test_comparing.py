@@ -75,6 +75,25 @@ def test_a_change_tells_what_it_is_about() -> None:
     assert [str(change) for change in found.changes] == ["ServiceRequest/o1: A2", "ServiceRequest/o1: A1"]
     assert [change.ids for change in found.changes] == [("A2",), ("A1",)]
     assert str(Change("k", "o", "x", "y")) == "o: x → y"
+    assert str(Change("k other", "o", "x")) == "o: x → nothing"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ([{"level": "a"}], [{"level": "b"}], "a as before → b as before"),
+        (
+            [{"level": "a", "rating": "x", "rules": ["R"]}],
+            [{"level": "a", "rating": "y", "rules": ["R"]}],
+            "a rating x → a rating y",
+        ),
+        ([{"level": "a"}, {"level": "b"}], [{"level": "a"}], "b as before → nothing"),
+    ],
+)
+def test_a_change_of_a_target_tells_which(before: list[Any], after: list[Any], told: str) -> None:
+    found = compare(result(record(levels=before)), result(record(levels=after)))
+    assert found is not None
+    assert [str(change) for change in found.changes] == [f"ServiceRequest/o1: {told}"]
 
 
 def test_orders_are_compared_by_their_reference() -> None:
@@ -131,6 +150,7 @@ def test_the_reports_tell_kinds_reasons_and_examples() -> None:
     assert "because of threshold Lib.Limit <b>: 30 → 45 (40)" in text
     assert "Lib.Limit &lt;b&gt;" in page
     assert "&lt;2.0&gt;" in page
+    assert "25 of 40 calls" in page
     assert "<del>good</del> <ins>bad</ins>" in page
     assert "<script" not in page
     assert "http" not in page.replace("http-equiv", "")

@@ -22,6 +22,7 @@ from cds_service.cli import generate as generate_command
 from cds_service.cli import replay as replay_command
 from cds_service.cli.main import main
 from cds_service.cli.replay_plan import load_folders
+from cds_service.errors import CdsError
 from cds_service.fhir.structs.encoding import encode
 from cds_service.hooks.rendering import render_response
 from cds_service.knowledge.knowledge import Knowledge
@@ -202,6 +203,7 @@ _NAMED = ("order", "subject", "evidence")
         (b'{"hook": "none-such"}', "No service answers the hook none-such"),
         (b'{"hook": "order-sign"}', "is missing"),
         (b'{"resourceType": "Bundle", "entry": []}', "has 0 Patient resources"),
+        (b'{"asOf": "yesterday", "request": {"hook": "order-sign"}}', "is no date and time"),
         (b'{"resourceType": "Patient", "id": "p"}', "neither a hook request nor a Bundle"),
     ],
 )
@@ -351,6 +353,60 @@ def test_a_code_that_is_mapped_otherwise_is_named_and_nothing_else(
     assert "72148 as " in reasons[0]
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "new", "kind", "told"),
+    [
+        (
+            "rules/contraindications.cql",
+            'not Imaging."Marrow edema"\n    and not Imaging."Cleft in the vertebra"',
+            'not Imaging."Marrow edema"',
+            "question (safetyAsk) gone",
+            "definition Contraindications.ABS-R3",
+        ),
+        (
+            "scenarios/vcf-treatment.yaml",
+            'says: "malignant fracture with mechanical pain"',
+            'says: "painful fracture in cancer"',
+            "only words",
+            "(says): malignant fracture with mechanical pain → painful fracture in cancer",
+        ),
+        (
+            "facts/fracture-facts.cql",
+            "Quantity default 13 'wk'",
+            "Quantity default 12 'wk'",
+            "only words",
+            "threshold FractureFacts.New within: 13 'wk' → 12 'wk'",
+        ),
+    ],
+)
+def test_a_change_that_shows_in_no_value_has_its_reason_too(
+    replay: Callable[..., int],
+    tmp_path: Path,
+    inputs: Path,
+    content: Path,
+    capsys: pytest.CaptureFixture[str],
+    file: str,
+    old: str,
+    new: str,
+    kind: str,
+    told: str,
+) -> None:
+    changed = tmp_path / "changed"
+    shutil.copytree(content, changed)
+    path = changed / "plandefinitions" / file
+    assert old in path.read_text(encoding="utf-8")
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
+    pain = changed / "terminology" / "valuesets" / "back-pain.json"  # much rests on it, and little changes with it
+    pain.write_text(pain.read_text(encoding="utf-8").replace('"M54.6"', '"M54.5"', 1), encoding="utf-8")
+    with (changed / "plandefinitions" / "facts" / "tumor-facts.cql").open("a", encoding="utf-8") as stream:
+        stream.write('\ndefine "Used by nothing": true\n')
+    assert replay(inputs, "--content", changed, "--baseline", content, "--json") == 1
+    found = json.loads(capsys.readouterr().out)["baseline"]["kinds"][kind]
+    first = found["reasons"][0]
+    assert told in first["reason"]
+    assert first["calls"] >= found["calls"] - 1  # the words of one say another origin of the pain
+
+
 def test_results_are_a_baseline_for_later_runs(
     replay: Callable[..., int], tmp_path: Path, inputs: Path, content: Path
 ) -> None:
@@ -395,10 +451,31 @@ def peer(runner: Runner) -> Iterator[str]:
     server.server_close()
 
 
-def test_a_running_service_is_a_baseline(
-    replay: Callable[..., int], peer: str, inputs: Path, content: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("form", "options"),
+    [("requests", []), ("requests", ["--as-of", "2031-01-01"]), ("recordings", []), ("bundles", [])],
+)
+def test_a_running_service_is_a_baseline_at_the_same_decision_time(
+    replay: Callable[..., int],
+    peer: str,
+    tmp_path: Path,
+    calls: list[dict[str, Any]],
+    content: Path,
+    capsys: pytest.CaptureFixture[str],
+    form: str,
+    options: list[str],
 ) -> None:
-    assert replay(inputs, "--content", content, "--baseline", peer, "--json") == 0
+    forms: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+        "requests": lambda call: call,
+        "recordings": lambda call: {
+            "asOf": next(iter(call["extension"].values())),
+            "request": {name: part for name, part in call.items() if name != "extension"},
+        },
+        "bundles": bundle,
+    }
+    lines = [encode(forms[form](call)) + b"\n" for call in calls[::12]]
+    (tmp_path / "a.ndjson").write_bytes(b"".join(lines))
+    assert replay(tmp_path / "a.ndjson", "--content", content, "--baseline", peer, "--json", *options) == 0
     assert json.loads(capsys.readouterr().out)["baseline"]["changed"] == 0
 
 
@@ -418,10 +495,65 @@ def test_expectations_of_a_recording_are_held(
     assert any("expected none-such" in line for line in told["unmet"])
 
 
-@pytest.mark.parametrize("size", ["9MB", "100", "much"])
-def test_a_size_that_cannot_be_made_is_wrong_usage(tmp_path: Path, size: str) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--html", "x.html"], "give --baseline"),
+        (["--scheduler", "tcp://x:1"], "--engine dask"),
+        (["--junit", "none/x.xml"], "cannot be written"),
+        (["--out", "."], "cannot be written"),
+        (["--content", "none"], "no content at none"),
+        (["--baseline", "none"], "no content at none"),
+        (["--hook", "nonsense"], "no hook nonsense"),
+        (["--service", "nonsense"], "no service nonsense"),
+        (["--baseline", "calls.ndjson"], "no results of a replay"),
+        (["--baseline", "http://127.0.0.1:9"], "no CDS service"),
+    ],
+)
+def test_what_cannot_work_is_told_before_the_run(
+    replay: Callable[..., int],
+    tmp_path: Path,
+    inputs: Path,
+    content: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    told: str,
+) -> None:
+    monkeypatch.chdir(inputs.parent)
+    with pytest.raises(CdsError, match=told) as caught:
+        replay(inputs, *([] if "--content" in arguments else ["--content", content]), *arguments)
+    assert caught.value.code in ("usage", "unusable-input")
+
+
+def test_an_order_that_is_named_is_decided_whatever_its_status(
+    replay: Callable[..., int],
+    tmp_path: Path,
+    calls: list[dict[str, Any]],
+    content: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    chart = bundle(next(call for call in calls if call["hook"] == "order-sign"))
+    order = next(each["resource"] for each in chart["entry"] if each["resource"].get("status") == "draft")
+    order["status"] = "active"
+    (tmp_path / "a.json").write_bytes(encode(chart))
+    assert replay(tmp_path / "a.json", "--content", content, "--json", "--order", f"ServiceRequest/{order['id']}") == 0
+    assert json.loads(capsys.readouterr().out)["summary"]["services"] == {"vcf-order-sign": 1}
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--size", "9MB"),
+        ("--size", "100"),
+        ("--size", "much"),
+        ("--patients", "-3"),
+        ("--varied", "7"),
+        ("--varied", "x"),
+    ],
+)
+def test_what_cannot_be_made_is_wrong_usage(tmp_path: Path, option: str, value: str) -> None:
     with pytest.raises(SystemExit) as caught:
-        main(["generate", "--out", str(tmp_path / "x.ndjson"), "--size", size])
+        main(["generate", "--out", str(tmp_path / "x.ndjson"), option, value])
     assert caught.value.code == 2
 
 
@@ -437,4 +569,10 @@ def test_the_generator_and_the_deidentifier_have_commands(
     assert (tmp_path / "bulk" / "Patient.ndjson").read_bytes().count(b"\n") == 4
     assert main(["deidentify", str(out), "--out", str(tmp_path / "clean.ndjson")]) == 0
     assert (tmp_path / "clean.ndjson").read_bytes().count(b"\n") == 4
+    assert main(["deidentify", str(tmp_path / "bulk"), "--out", str(tmp_path / "patients.ndjson.gz")]) == 0
+    assert replay(tmp_path / "patients.ndjson.gz", "--content", content, "--as-of", "2025-06-15") == 0
+    assert main(["deidentify", str(out), "--out", str(out)]) == 2
+    again = parser.parse_args(["generate", "--patients", "4", "--out", str(tmp_path / "b.ndjson.gz"), "--size", "6KB"])
+    assert generate_command.generate(again, lambda folders, base: knowledge) == 0
+    assert (tmp_path / "b.ndjson.gz").read_bytes() == out.read_bytes()
     assert replay(tmp_path / "clean.ndjson", "--content", content) == 0

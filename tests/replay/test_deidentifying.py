@@ -22,7 +22,7 @@ from cds_service.replay.recording import Recorder
 SECRETS = [
     "Ottilie", "Musterfrau", "Hauptstrasse", "555-0199", "MRN-778899", "pat-secret", "enc-secret", "obs-secret",
     "ehr.secret.example", "tok-secret", "Dr. Secret", "phoned her son", "1948-05-02", "2025-06-08", "photo-data",
-    "her words", "cond-secret", "drug-secret", "2025-06-15",
+    "her words", "cond-secret", "drug-secret", "2025-06-15", "mrn.example", "9.8.7.6", "tag-secret", "element-secret",
 ]  # fmt: skip
 PATIENT = {
     "resourceType": "Patient",
@@ -40,8 +40,13 @@ PATIENT = {
     "extension": [
         {"url": "http://a.example/x", "valueString": "Ottilie"},
         {"url": "http://a.example/y", "valueCode": "F"},
+        {"id": "element-secret", "url": "http://a.example/u", "valueUri": "https://ehr.secret.example/pat-secret"},
+        {"url": "http://a.example/o", "valueOid": "urn:oid:9.8.7.6"},
+        {"url": "http://a.example/i", "valueId": "pat-secret"},
     ],
     "maidenName": "Musterfrau",
+    "meta": {"source": "https://ehr.secret.example", "versionId": "2025-06-15", "tag": [{"code": "tag-secret"}]},
+    "implicitRules": "https://ehr.secret.example/rules",
 }
 OBSERVATION = {
     "resourceType": "Observation",
@@ -56,6 +61,13 @@ OBSERVATION = {
     "performer": [{"reference": "Practitioner/9", "display": "Dr. Secret"}],
     "contained": [{"resourceType": "Medication", "id": "drug-secret", "code": {"coding": [{"code": "1"}]}}],
     "extension": [{"url": "http://a.example/z", "valueReference": {"reference": "#drug-secret"}}],
+}
+STUDY = {
+    "resourceType": "ImagingStudy",
+    "id": "study-1",
+    "status": "available",
+    "subject": {"reference": "Patient/pat-secret", "type": "Patient"},
+    "series": [{"uid": "1.9.8.7.6", "modality": {"code": "MR"}}],
 }
 CONDITION = {
     "resourceType": "Condition",
@@ -76,10 +88,15 @@ REQUEST = {
         "labs": {
             "resourceType": "Bundle",
             "type": "searchset",
-            "entry": [{"fullUrl": "https://ehr.secret.example/fhir/Observation/obs-secret", "resource": OBSERVATION}],
+            "link": [{"relation": "self", "url": "https://ehr.secret.example/fhir/Observation?patient=pat-secret"}],
+            "entry": [
+                {"fullUrl": "https://ehr.secret.example/fhir/Observation/obs-secret", "resource": OBSERVATION},
+                {"request": {"method": "GET", "url": "Patient/pat-secret"}, "resource": STUDY},
+            ],
         },
         "conditions": {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": CONDITION}]},
         "none": None,
+        "unreadable": {"resourceType": "Nonsense", "id": "pat-secret"},
     },
     "extension": {"example.cds-service.asOf": "2025-06-15T09:00:00Z", "note": "Ottilie"},
 }
@@ -104,6 +121,8 @@ def test_the_medicine_is_left() -> None:
     assert lab["code"] == {"coding": [{"system": "http://loinc.org", "code": "6301-6", "display": "INR"}]}
     assert lab["valueQuantity"] == OBSERVATION["valueQuantity"]
     assert found["prefetch"]["none"] is None
+    assert "unreadable" not in found["prefetch"]  # null would say that there is none
+    assert found["prefetch"]["labs"]["entry"][1]["resource"]["subject"]["type"] == "Patient"
     assert "fhirServer" not in found
 
 
@@ -153,6 +172,14 @@ def test_all_forms_of_items_are_read_alike() -> None:
     assert cleaned(recording)["asOf"] == expected["extension"]["example.cds-service.asOf"]
     assert cleaned(bundle)["entry"][1]["resource"] == expected["prefetch"]["patient"]
     assert cleaned(OBSERVATION) == expected["prefetch"]["labs"]["entry"][0]["resource"]
+
+
+def test_what_is_expected_names_nobody_either() -> None:
+    card = {"indicator": "warning", "summary_contains": "Ottilie"}
+    expect = {"order": "ServiceRequest/o-secret", "absolute": ["ABS-B1"], "cards": [card]}
+    found = cleaned({"request": REQUEST, "expect": [expect]})["expect"][0]
+    assert found["order"].startswith("ServiceRequest/serv-")
+    assert (found["absolute"], found["cards"]) == (["ABS-B1"], [{"indicator": "warning"}])
 
 
 def test_text_is_kept_where_that_is_asked_for() -> None:

@@ -58,7 +58,7 @@ def test_a_json_file_with_one_object_a_line_is_read_by_lines(tmp_path: Path) -> 
 
 
 @given(
-    st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\n\r"), max_size=30), max_size=40),
+    st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\n\r\ufeff"), max_size=30), max_size=40),
     st.integers(1, 200),
 )
 def test_however_a_file_is_cut_its_lines_are_the_same(
@@ -90,6 +90,39 @@ def test_an_item_that_is_too_long_is_reported_and_the_rest_goes_on(
     monkeypatch.setattr("cds_service.replay.inputs.LONGEST", 40)
     (tmp_path / "a.ndjson").write_bytes(lines({"a": "x" * 100}, {"a": 2}))
     assert [item.fault for item in read([tmp_path], tmp_path / "work")] == ["is too long", None]
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "places"),
+    [
+        ("a.ndjson.gz", gzip.compress(b"1\n2\n")[:-4], ["a.ndjson.gz:3"]),
+        ("a.ndjson.gz", b"no gzip", ["a.ndjson.gz:1"]),
+        ("a.ndjson.bz2", b"no bzip2", ["a.ndjson.bz2:1"]),
+        ("a.ndjson.xz", lzma.compress(b"1\n")[:-4], ["a.ndjson.xz:2"]),
+        ("a.json.gz", gzip.compress(b"{}")[:-4], ["a.json.gz"]),
+        ("Patient.ndjson.gz", gzip.compress(b'{"resourceType":"Patient","id":"p"}\n')[:-4], ["Patient.ndjson.gz:2"]),
+    ],
+)
+def test_a_damaged_file_is_reported_and_the_rest_goes_on(
+    tmp_path: Path, name: str, body: bytes, places: list[str]
+) -> None:
+    (tmp_path / name).write_bytes(body)
+    (tmp_path / "b.ndjson").write_bytes(b"4\n")
+    items = read([tmp_path], tmp_path / "work")
+    faults = {item.place: item.fault for item in items if item.fault}
+    assert faults == {str(tmp_path / place): "cannot be decompressed, nor can what follows" for place in places}
+    assert [item.body for item in items if item.place.endswith("b.ndjson:1")] == [b"4\n"]
+
+
+@pytest.mark.parametrize(("name", "body"), [("a.json", b'{\n"a": 1}'), ("a.json", b'{"a": 1}\n{}'), ("a.ndjson", b"1")])
+def test_a_byte_order_mark_is_no_part_of_an_item(tmp_path: Path, name: str, body: bytes) -> None:
+    (tmp_path / name).write_bytes(b"\xef\xbb\xbf" + body)
+    assert b"".join(item.body for item in read([tmp_path], tmp_path / "work")) == body
+
+
+def test_a_path_that_is_named_twice_is_read_once(tmp_path: Path) -> None:
+    (tmp_path / "a.ndjson").write_bytes(b"1\n2\n")
+    assert len(read([tmp_path / "a.ndjson", tmp_path / "a.ndjson"], tmp_path / "work")) == 2
 
 
 def test_urls_are_read_through_fsspec() -> None:
@@ -155,3 +188,42 @@ def test_a_few_megabytes_are_work_for_several_processes(tmp_path: Path) -> None:
     file = tmp_path / "charts.ndjson"
     file.write_bytes(b'{"resourceType":"Bundle"}\n' * 160_000)
     assert len(cut([str(file)])) == 4
+
+
+def export_of(folder: Path, **files: bytes) -> Path:
+    folder.mkdir()
+    for kind, text in files.items():
+        (folder / f"{kind}.ndjson").write_bytes(text)
+    return folder
+
+
+def test_the_files_of_an_export_may_be_named_one_by_one(tmp_path: Path) -> None:
+    condition = resource("Condition", "c", subject={"reference": "Patient/p"})
+    export = export_of(tmp_path / "export", Condition=lines(condition), Patient=lines(resource("Patient", "p")))
+    (tmp_path / "calls.ndjson").write_bytes(b"1\n")
+    items = read([tmp_path / "calls.ndjson", *sorted(export.iterdir())], tmp_path / "work")
+    assert [item.place for item in items] == ["Patient/p", f"{tmp_path / 'calls.ndjson'}:1"]
+
+
+def test_calls_beside_an_export_are_read_too(tmp_path: Path) -> None:
+    export = export_of(tmp_path / "export", Patient=lines(resource("Patient", "p")), calls=b"1\n")
+    (export / "manifest.json").write_bytes(b"{}")
+    items = read([export], tmp_path / "work")
+    assert [item.place for item in items] == ["Patient/p", f"{export / 'calls.ndjson'}:1"]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (b"not json", "is no resource"),
+        (b"[]", "is no resource"),
+        (b'{"resourceType": "Foo", "id": "1"}', "is no resource"),
+        (b'{"resourceType": "Patient"}', "is a Patient without id"),
+    ],
+)
+def test_a_broken_line_of_an_export_has_its_place(tmp_path: Path, line: bytes, told: str) -> None:
+    text = lines(resource("Patient", "p"))
+    export = export_of(tmp_path / "export", Condition=b"", Patient=text + line + b"\n" + text.replace(b'"p"', b'"q"'))
+    items = read([export], tmp_path / "work")
+    assert [(item.place, item.fault) for item in items if item.fault] == [(f"{export / 'Patient.ndjson'}:2", told)]
+    assert {item.place for item in items if not item.fault} == {"Patient/p", "Patient/q"}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import random
+import time
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
@@ -84,6 +86,12 @@ def test_another_run_begins_anew(tmp_path: Path, slices: list[Slice], fingerprin
     assert len(missing) == (0 if fingerprint == "x" else len(slices))
 
 
+def test_a_run_over_input_that_was_written_anew_begins_anew(tmp_path: Path, slices: list[Slice]) -> None:
+    list(run_parts(open_parts(tmp_path / "run", slices, "x"), answer, 1))
+    os.utime(tmp_path / "in.ndjson", (1, 1))
+    assert len(open_parts(tmp_path / "run", slices, "x").missing()) == len(slices)
+
+
 def test_a_process_that_dies_ends_the_run_and_the_next_one_continues(tmp_path: Path, slices: list[Slice]) -> None:
     mark = tmp_path / "died"
 
@@ -98,6 +106,23 @@ def test_a_process_that_dies_ends_the_run_and_the_next_one_continues(tmp_path: P
     parts = open_parts(tmp_path / "run", slices, "x")
     list(run_parts(parts, dying, 2))
     assert parts.tally().calls == 200
+
+
+def test_a_run_that_is_given_up_leaves_no_process_at_work(tmp_path: Path, slices: list[Slice]) -> None:
+    def slow(item: Item) -> Result:
+        time.sleep(0.02)
+        return answer(item)
+
+    others = set(multiprocessing.active_children())
+    parts = open_parts(tmp_path / "run", slices, "x")
+    run = run_parts(parts, slow, 2)
+    next(run)
+    run.close()
+    deadline = time.monotonic() + 30
+    while (left := set(multiprocessing.active_children()) - others) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not left
+    assert len(parts.missing()) > len(slices) // 2
 
 
 def test_tallies_of_parts_add_up_to_that_of_the_whole() -> None:
