@@ -10,8 +10,9 @@ import msgspec
 
 from cds_service.cql.explain.dates import effective_of
 from cds_service.cql.runtime.run import UNSET, Failed
-from cds_service.cql.runtime.tracing import PLAIN, Frame, Key, Noticed, TracedRun
+from cds_service.cql.runtime.tracing import PLAIN, Frame, Noticed, TracedRun, resources_in
 from cds_service.values.formatting import day_text
+from cds_service.values.tuples import Tuple
 
 
 class ResourceEvidence(msgspec.Struct, frozen=True):
@@ -47,17 +48,23 @@ def resources_of(run: TracedRun, frames: Iterable[Frame], value: Any) -> tuple[R
     """The resources noted in the frames, and those that the value itself consists of."""
     noted: Noticed = {}
     for frame in frames:
-        noted.update(run.resources(frame.notes))
-    for item in value if isinstance(value, list) else (value,):
-        noted.update(run.resources_in(item, None))
-    named = {key[0] for key in noted if key[1] is not None}
+        noted |= resources_in(frame.notes)
+    noted |= resources_in((value,))
     found: dict[tuple[str, str | None], ResourceEvidence] = {}
-    for (identity, element), (resource, _) in noted.items():
-        if element is None and identity in named:
-            continue
+    for resource, element in _resources(noted):
         reference = run.facts.reference_to(resource)
         found.setdefault((reference, element), _said(reference, element, resource))
     return tuple(found.values())
+
+
+def _resources(noted: Noticed) -> Iterator[tuple[Any, str | None]]:
+    """The resources, each with the elements that were looked at, if it is known which."""
+    named = {key[0] for key in noted if isinstance(key, tuple)}
+    for key, resource in noted.items():
+        if isinstance(key, tuple):
+            yield resource, key[1]
+        elif resource.__class__ is not Tuple and abs(key) not in named and (key > 0 or -key not in noted):
+            yield resource, None
 
 
 def _said(reference: str, element: str | None, resource: Any) -> ResourceEvidence:
@@ -96,30 +103,24 @@ class Noted:
         self._framed: tuple[dict[int, Frame], ...] = tuple(chain)
         self._below: dict[int, Noticed] = {}
         # With the resources, so that their identities stay their own.
-        self._said: dict[Key, tuple[Any, ResourceEvidence]] = base._said if base is not None else {}
+        self._said: dict[tuple[int, str | None], tuple[Any, ResourceEvidence]] = base._said if base is not None else {}
 
     def resources(self, slot: int, value: Any) -> tuple[ResourceEvidence, ...]:
         """What a definition with this value rests on."""
         noted = self.below(slot)
-        if value is not None and value.__class__ is not bool:
-            run, items = self._run, value if isinstance(value, list) else (value,)
-            inner = [run.resources_in(item, None) for item in items if item.__class__ not in PLAIN]
-            if any(inner):
-                noted = dict(noted)
-                for resources in inner:
-                    noted.update(resources)
+        if value.__class__ not in PLAIN or value.__class__ is list:
+            noted = noted | resources_in((value,))
         if not noted:
             return ()
-        named = {key[0] for key in noted if key[1] is not None}
         found: dict[tuple[str, str | None], ResourceEvidence] = {}
-        reference_to = self._run.facts.reference_to
-        for key, pair in noted.items():
-            if key[1] is not None or key[0] not in named:
-                known = self._said.get(key)
-                if known is None:
-                    known = self._said[key] = (pair[0], _said(reference_to(pair[0]), key[1], pair[0]))
-                said = known[1]
-                found.setdefault((said.reference, said.element), said)
+        for resource, element in _resources(noted):
+            key = (id(resource), element)
+            known = self._said.get(key)
+            if known is None:
+                said = _said(self._run.facts.reference_to(resource), element, resource)
+                known = self._said[key] = (resource, said)
+            said = known[1]
+            found.setdefault((said.reference, element), said)
         return tuple(found.values())
 
     def below(self, slot: int) -> Noticed:
@@ -143,7 +144,7 @@ class Noted:
         known, looked_at = self._below, self._looked_at
         here, before, first = (*self._framed, {}, {})[:3]
         is_usual = len(self._framed) < 4
-        found = self._run.resources(frame.notes) if frame.notes else _NOTHING
+        found = resources_in(frame.notes) if frame.notes else _NOTHING
         is_own = bool(found)
         for used in frame.used:
             below = known.get(used)
@@ -165,7 +166,7 @@ class Noted:
         """What a definition that was not run looks at."""
         name, elements = self._looked_at[slot]
         resource = self._held.get(name)
-        return {} if resource is None else {(id(resource), element): (resource, element) for element in elements}
+        return {} if resource is None else {(id(resource), element): resource for element in elements}
 
 
 _NOTHING: Noticed = {}
