@@ -12,8 +12,8 @@ class Tuple(Mapping[str, Any]):
     # Written code reads them, too: a call for each element would cost more than the rest.
     __slots__ = ("_elements", "_made_of")
 
-    def __init__(self, elements: Mapping[str, Any], made_of: list[Any] | None = None) -> None:
-        self._elements = dict(elements)
+    def __init__(self, elements: dict[str, Any], made_of: list[Any] | None = None) -> None:
+        self._elements = elements  # nobody changes them any more
         self._made_of = made_of  # what an evaluation noted for it (`cql.runtime.tracing`)
 
     def __getitem__(self, name: str) -> Any:

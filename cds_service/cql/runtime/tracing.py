@@ -100,14 +100,10 @@ class TracedRun(Run):
 
     def attach(self, value: Any, *resources: Any) -> Any:
         """The row that a value comes from: kept with a tuple, noted at once for anything else."""
-        into, given = self.top.into, value
-        if value.__class__ is Tuple:
-            if value._made_of is None:
-                value = Tuple(value._elements, [])  # other evaluations may have the same tuple
-            into = value._made_of
-        for resource in resources:
-            if resource is not None and resource is not given:
-                into.append(resource)
+        rows = [resource for resource in resources if resource is not value]
+        if value.__class__ is Tuple:  # others may have the same tuple from elsewhere
+            return Tuple(value._elements, [*(value._made_of or ()), *rows])
+        self.top.into += rows
         return value
 
 
