@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 
@@ -12,7 +12,7 @@ class Tuple(Mapping[str, Any]):
     # Written code reads them, too: a call for each element would cost more than the rest.
     __slots__ = ("_elements", "_made_of")
 
-    def __init__(self, elements: dict[str, Any], made_of: list[Any] | None = None) -> None:
+    def __init__(self, elements: dict[str, Any], made_of: Sequence[Any] = ()) -> None:
         self._elements = elements  # nobody changes them any more
         self._made_of = made_of  # what an evaluation noted for it (`cql.runtime.tracing`)
 

@@ -8,7 +8,17 @@ from cds_service.cql.emission.remembering import depends_on_codes_alone
 from cds_service.cql.emission.tracing import holds_resources, traced_tree
 from cds_service.cql.entries import DefinitionEntry, FunctionEntry, ParameterEntry
 from cds_service.cql.static_types import ChoiceOf, ListOf, Type, Typed
-from cds_service.cql.tree import Bound, DefinitionValue, Invoke, Iteration, Local, Noted, QueryValue, walk
+from cds_service.cql.tree import (
+    Bound,
+    DefinitionValue,
+    Invoke,
+    Iteration,
+    Local,
+    Noted,
+    QueryValue,
+    TupleValue,
+    walk,
+)
 from cds_service.cql.type_relations import Relations
 
 
@@ -37,7 +47,14 @@ class Noting:
             return not self.is_quiet(node, rows)
         if isinstance(node, Noted):
             return not self.follows(node, rows)
-        return self._has_rows_of_resources(node)
+        return self._has_rows_of_resources(node) or self._has_resources(node, rows)
+
+    def _has_resources(self, node: Typed, rows: frozenset[str]) -> bool:
+        """Whether a tuple is made with resources in it, other than these rows."""
+        return isinstance(node, TupleValue) and any(
+            self._relations.is_resource(value.type) and not (isinstance(value, Local) and value.name in rows)
+            for _, value in node.elements
+        )
 
     def element(self, node: Noted) -> str | None:
         """The element that is noted with what is looked at."""

@@ -151,24 +151,35 @@ def emit_tuple(node: TupleValue, writer: Writer) -> Py:
 
 
 def tuple_of_rows(node: TupleValue, rows: list[str], writer: Writer) -> Py:
-    """A tuple that is made of these rows, and of what is noted while its elements are worked out."""
+    """A tuple that is made of these rows, of the resources in it, and of what is noted while they are worked out."""
     made, noting, resting = writer.module.named("Tuple", Tuple), writer.module.noting, frozenset(rows)
-    is_heard = writer.takes_notes and noting is not None and noting.may_note(node, resting)
-    notes = f"[{', '.join(rows)}]" if rows or is_heard else ""
-    before = ""
-    if is_heard:
-        before, kept, deaf = writer.fresh("into"), writer.fresh("notes"), writer.module.named("DEAF", DEAF)
-        writer.emit(f"{before}, {kept} = top.into, {notes}")
-        with writer.block(f"if {before} is not {deaf}:"):
-            writer.emit(f"top.into = {kept}")
-        notes = kept
+    if noting is None or writer.quiet:
+        return Py(f"{made}({{{_parts(node, writer)}}})", nullable=False)
+    if not noting.may_note(node, resting):
+        with writer.resting_on(resting):
+            notes = f", ({', '.join(rows)},)" if rows else ""
+            return Py(f"{made}({{{_parts(node, writer)}}}{notes})", nullable=False)
+    before, notes, deaf = writer.fresh("into"), writer.fresh("notes"), writer.module.named("DEAF", DEAF)
+    writer.emit(f"{before}, {notes} = top.into, [{', '.join(rows)}]")
+    with writer.block(f"if {before} is not {deaf}:"):
+        writer.emit(f"top.into = {notes}")
     with writer.resting_on(resting):
-        parts = ", ".join(f"{name!r}: {emit(value, writer).text}" for name, value in node.elements)
-    value = Py(f"{made}({{{parts}}}{f', {notes}' if notes else ''})", nullable=False)
-    if is_heard:
-        value = writer.keep(value, "tuple")
-        writer.emit(f"top.into = {before}")
+        parts = _parts(node, writer, notes)
+    value = writer.keep(Py(f"{made}({{{parts}}}, {notes})", nullable=False), "tuple")
+    writer.emit(f"top.into = {before}")
     return value
+
+
+def _parts(node: TupleValue, writer: Writer, notes: str = "") -> str:
+    """The elements of a tuple; resources among them go to its notes as well."""
+    parts = []
+    for name, value in node.elements:
+        part = emit(value, writer)
+        if notes and writer.module.relations.is_resource(value.type):
+            part = writer.keep(part)
+            writer.emit(f"{notes}.append({part.text})")
+        parts.append(f"{name!r}: {part.text}")
+    return ", ".join(parts)
 
 
 @emit.register

@@ -75,9 +75,10 @@ class TracedRun(Run):
 
     def frame(self, slot: int) -> Frame | None:
         """What was noted for a definition here, or where this run has it from."""
-        found = self.frames.get(slot)
-        if found is None and isinstance(self.base, TracedRun) and not (self.changed and self.changed[slot]):
-            return self.base.frame(slot)
+        run: Any = self
+        while run.base is not None and not run.changed[slot]:
+            run = run.base
+        found: Frame | None = run.frames.get(slot)
         return found
 
     def overheard(self, function: Any, *arguments: Any) -> tuple[Any, list[Note]]:
@@ -102,7 +103,7 @@ class TracedRun(Run):
         """The row that a value comes from: kept with a tuple, noted at once for anything else."""
         rows = [resource for resource in resources if resource is not value]
         if value.__class__ is Tuple:  # others may have the same tuple from elsewhere
-            return Tuple(value._elements, [*(value._made_of or ()), *rows])
+            return Tuple(value._elements, [*value._made_of, *rows])
         self.top.into += rows
         return value
 
@@ -110,27 +111,18 @@ class TracedRun(Run):
 # --- asked why
 
 
-def resources_in(notes: Iterable[Note]) -> Noticed:
-    """What is in notes and what their tuples were made of, each once: resources, elements of them, and the tuples."""
-    found: Noticed = {}
-    _collect(notes, found)
-    return found
-
-
-def _collect(notes: Iterable[Note], found: Noticed, element: str | None = None, sign: int = 1) -> None:
+def collect(notes: Iterable[Note], found: Noticed, element: str | None = None, sign: int = 1) -> None:
+    """Find what is in notes, each once, and what their tuples were made of: resources, elements of them, tuples."""
     for note in notes:
         kind = note.__class__
         if kind is Tuple:
             if id(note) not in found:
                 found[id(note)] = note
-                _collect(note._made_of or (), found)
-                for inner in note._elements.values():
-                    if inner.__class__ not in PLAIN and _is_resource(inner.__class__):
-                        found.setdefault(id(inner), inner)
+                collect(note._made_of, found)
         elif kind is list:
-            _collect(note, found, element, -1)
+            collect(note, found, element, -1)
         elif kind is tuple:
-            _collect(note[:1], found, note[1])
+            collect(note[:1], found, note[1])
         elif note is not None and _is_resource(kind):
             found[sign * id(note) if element is None else (id(note), element)] = note
 
