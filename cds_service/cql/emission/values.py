@@ -74,10 +74,11 @@ def _asked(entry: DefinitionEntry | ParameterEntry, name: str, writer: Writer, *
     noting, slot = writer.module.noting, entry.slot
     is_noted = noting is not None and (noting.asks(entry) if isinstance(entry, DefinitionEntry) else noting.is_thorough)
     note = f"top.used.append({slot}) or " if is_noted else ""
-    if may_fail:
-        return f"({note}{name}(run))" if note else f"{name}(run)"
     value, unset = writer.fresh("m"), writer.module.named("UNSET", UNSET)
-    return f"({value} if {note}({value} := {writer.memory}[{slot}]) is not {unset} else {name}(run))"
+    known = f"({value} := {writer.memory}[{slot}]) is not {unset}"
+    if may_fail:
+        known = f"({known} and {value}.__class__ is not Failed)"
+    return f"({value} if {note}{known} else {name}(run))"
 
 
 def _is_known(body: object) -> bool:
