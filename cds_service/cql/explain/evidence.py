@@ -127,7 +127,8 @@ class Noted:
             seen.add(slot)
             frame = self._run.frame(slot)
             if frame is not None:
-                collect(frame.notes, noted)
+                if frame.notes:
+                    collect(frame.notes, noted)
                 waiting += frame.used[::-1]
             elif slot in self._looked_at:  # known from the start
                 name, elements = self._looked_at[slot]

@@ -118,9 +118,11 @@ def collect(notes: Iterable[Note], found: Noticed, element: str | None = None, s
         if kind is Tuple:
             if id(note) not in found:
                 found[id(note)] = note
-                collect(note._made_of, found)
+                if note._made_of:
+                    collect(note._made_of, found)
         elif kind is list:
-            collect(note, found, element, -1)
+            if note:  # mostly a search found nothing
+                collect(note, found, element, -1)
         elif kind is tuple:
             collect(note[:1], found, note[1])
         elif note is not None and _is_resource(kind):
