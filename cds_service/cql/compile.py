@@ -10,6 +10,7 @@ from cds_service.cql.blanks import Blanks
 from cds_service.cql.compiler.declarations import tags_of
 from cds_service.cql.compiler.program import EXPRESSIONS, InlineExpression, Source, build_program, compile_all
 from cds_service.cql.compiler.scope import Program
+from cds_service.cql.emission.noting import Noting
 from cds_service.cql.emission.program import Functions
 from cds_service.cql.entries import DefinitionEntry, FunctionEntry, ParameterEntry
 from cds_service.cql.explain.reach import Declared, Reach
@@ -89,7 +90,7 @@ class CompiledLibraries:
         self.program = program
         self.terminology = terminology
         self.functions = Functions(program)
-        self.traced_functions = Functions(program, traced=True)
+        self.traced_functions = Functions(program, Noting(program.relations, thorough=True), self.functions)
         self._index: dict[tuple[str, str], DefinitionEntry] = {}
         for entry in program.definitions:
             library = entry.library.removeprefix(EXPRESSIONS)
@@ -201,12 +202,16 @@ class CompiledLibraries:
         So their grounds are at hand without a second evaluation.
         """
         self.traced_functions.prepare([entry for entry in self.program.definitions if entry.state == "done"])
-        traced, usual = self.traced_functions.module.namespace, self.functions.module.namespace
-        for entry in self.reach.reached([self.entry(*key) for key in asked]):
+        wanted = [self.entry(*key) for key in asked]
+        noting = Noting(self.program.relations, self.program.parameters, thorough=False)
+        functions = Functions(self.program, noting, self.functions)
+        functions.prepare(wanted)
+        taking, usual = functions.module.namespace, self.functions.module.namespace
+        for entry in self.reach.reached(wanted):
             if not isinstance(entry, FunctionEntry):
-                name = f"{'d' if isinstance(entry, DefinitionEntry) else 'p'}{entry.slot}"
-                usual[name] = traced[name]
                 self.noting.add(entry.slot)
+                if isinstance(entry, DefinitionEntry) and noting.asks(entry):
+                    usual[f"d{entry.slot}"] = taking[f"d{entry.slot}"]
         self._handles.clear()
         self._tables.clear()
 

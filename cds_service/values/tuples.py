@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 
 class Tuple(Mapping[str, Any]):
     """An immutable mapping from element name to value; the order of elements is kept, but does not matter."""
 
-    __slots__ = ("_elements",)  # written code reads it, too: a call for each element would cost more than the rest
+    # Written code reads them, too: a call for each element would cost more than the rest.
+    __slots__ = ("_elements", "_made_of")
 
-    def __init__(self, elements: Mapping[str, Any]) -> None:
-        self._elements = dict(elements)
+    def __init__(self, elements: dict[str, Any], made_of: Sequence[Any] = ()) -> None:
+        self._elements = elements  # nobody changes them any more
+        self._made_of = made_of  # what an evaluation noted for it (`cql.runtime.tracing`)
 
     def __getitem__(self, name: str) -> Any:
         return self._elements[name]

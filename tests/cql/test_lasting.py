@@ -66,3 +66,22 @@ def test_a_definition_that_nobody_announced_is_written_when_it_is_asked_for() ->
     assert Evaluation(libraries, facts_of()).value("Test", "Asked") == 1
     assert Evaluation(libraries, facts_of()).value("Test", "Weighed") is False
     assert Evaluation(libraries, weighed).value("Test", "Weighed") is True
+
+
+def test_what_is_kept_for_codes_rests_on_nobody() -> None:
+    """A tuple that a function of codes gave for one patient is given for the next, without the first one's record."""
+    libraries = compiled("""
+        define function "Meaning"(concept FHIR.CodeableConcept):
+          Tuple { hurts: exists (({ 1, 2, 3 }) N where N > 1 and N < 3) }
+        define "Meanings": [Observation] O return "Meaning"(O.code as FHIR.CodeableConcept)
+        define "Hurts": exists ("Meanings" M where M.hurts)
+        define "Any": ("Meanings" M return M.hurts)
+    """)
+    libraries.prepare_blanks()
+    libraries.prepare_evidence([("Test", "Hurts"), ("Test", "Any")])
+    for number in range(3):
+        run = Evaluation(libraries, facts_of(observation(f"o{number}", "pain", "2025-01-01")))
+        run.value("Test", "Any")
+        for name in ("Hurts", "Any"):
+            cited = [each.reference for each in run.grounds("Test", name).resources]
+            assert cited == [f"Observation/o{number}"]

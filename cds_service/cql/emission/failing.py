@@ -14,6 +14,7 @@ from cds_service.cql.tree import (
     IntervalValue,
     Invoke,
     ListValue,
+    Noted,
     ParameterValue,
     QueryValue,
     RetrieveValue,
@@ -85,6 +86,8 @@ def is_certain(node: Typed) -> bool:
 
 def is_dense(node: Typed, relations: Relations) -> bool:
     """Whether the list certainly holds no null."""
+    if isinstance(node, Noted):
+        return is_dense(node.operand, relations)
     if isinstance(node, RetrieveValue):
         return True
     if isinstance(node, Element):

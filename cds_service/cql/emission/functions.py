@@ -81,7 +81,8 @@ def _remembered(name: str, slot: int, node: Typed, title: str, module: Module) -
     lines += [
         "        return value",
         f"    if run.base is not None and not run.changed[{slot}]:",
-        f"        return run.from_base({slot}, {name})",
+        f"        value = memory[{slot}] = {name}(run.base)",
+        "        return value",
     ]
     if traced:
         module.named("Frame", Frame)

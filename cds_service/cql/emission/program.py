@@ -14,8 +14,9 @@ from cds_service.cql.emission.functions import (
     write_function,
     write_parameter,
 )
+from cds_service.cql.emission.noting import Noting
 from cds_service.cql.emission.remembering import remember
-from cds_service.cql.emission.writer import Module
+from cds_service.cql.emission.writer import Entry, Module
 from cds_service.cql.entries import DefinitionEntry, ParameterEntry
 from cds_service.cql.runtime.run import UNSET, Failed
 from cds_service.cql.runtime.vocabularies import NoTerminology
@@ -26,8 +27,10 @@ from cds_service.cql.static_types import Typed
 class Functions:
     """The callables of a program, written when they are first asked for; safe to ask from several threads."""
 
-    def __init__(self, program: Program, *, traced: bool = False) -> None:
-        self.module = Module(program.relations, program.searches, traced)
+    def __init__(self, program: Program, noting: Noting | None = None, usual: Functions | None = None) -> None:
+        """With `noting`, functions take notes; `usual` are those that do not."""
+        without_notes = usual.written if usual is not None else None
+        self.module = Module(program.relations, program.searches, noting, without_notes)
         self.module.namespace.update({"UNSET": UNSET, "Failed": Failed})
         self._program = program
         self._texts: dict[str, str] = {}
@@ -51,6 +54,20 @@ class Functions:
                 self.module.ask_parameter(entry)
                 self._write()
             found = self.module.namespace[f"p{entry.slot}"]
+        return found  # type: ignore[return-value]
+
+    def written(self, entry: Entry) -> Callable[..., Any]:
+        """The function of any declaration."""
+        if isinstance(entry, DefinitionEntry):
+            return self.definition(entry)
+        if isinstance(entry, ParameterEntry):
+            return self.parameter(entry)
+        found = self.module.namespace.get(f"f{entry.slot}")
+        if found is None:
+            with self._lock:
+                self.module.ask_function(entry)
+                self._write()
+            found = self.module.namespace[f"f{entry.slot}"]
         return found  # type: ignore[return-value]
 
     def expression(self, node: Typed) -> Callable[[Any], Any]:

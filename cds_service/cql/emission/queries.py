@@ -7,12 +7,13 @@ from contextlib import ExitStack
 
 from cds_service.cql.emission.dispatch import emit, emit_test
 from cds_service.cql.emission.failing import is_dense
-from cds_service.cql.emission.tracing import holds_resources, may_note
+from cds_service.cql.emission.tracing import holds_resources
+from cds_service.cql.emission.values import tuple_of_rows
 from cds_service.cql.emission.writer import Py, Writer
 from cds_service.cql.runtime import sequences
 from cds_service.cql.runtime.tracing import DEAF
-from cds_service.cql.static_types import STRING, ListOf, Type, Typed
-from cds_service.cql.tree import Apply, Invoke, Iteration, QueryValue, Relationship, Source, walk
+from cds_service.cql.static_types import STRING, ChoiceOf, ListOf, Type, Typed
+from cds_service.cql.tree import Apply, Invoke, Iteration, Local, QueryValue, Relationship, Source, TupleValue, walk
 from cds_service.values import lists
 
 Consumer = Callable[[Py], None]
@@ -88,11 +89,12 @@ def _rows(node: QueryValue, writer: Writer, consume: Consumer) -> str | None:
 
 
 def _row(node: QueryValue, writer: Writer, stack: ExitStack, consume: Consumer) -> None:
-    traced = writer.module.traced
-    quiet = traced and not writer.quiet and _sifts_notes(node, writer)
+    rows = writer.rows.union(source.alias.name for source in node.sources)
+    quiet = writer.takes_notes and _sifts_notes(node, rows, writer)
     before = _hushed(writer) if quiet else ""
     for local, value in node.lets:
-        made = emit(value, writer)
+        with writer.resting_on(rows):
+            made = emit(value, writer)
         writer.emit(f"{local.name} = {made.text}")
         writer.names[local.name] = Py(local.name, made.nullable, simple=True)
         writer.clear(local.name)
@@ -108,46 +110,48 @@ def _row(node: QueryValue, writer: Writer, stack: ExitStack, consume: Consumer) 
         stack.enter_context(writer.block(f"if {test}:"))
     elif quiet:
         writer.emit(f"top.into = {before}")
-    value_of_row = emit(node.returning or node.sources[0].alias, writer)
-    if traced:
-        value_of_row = _attached(node, value_of_row, [name for name in partners if name is not None], writer)
-    consume(value_of_row)
+    consume(_value_of_row(node, [name for name in partners if name is not None], writer))
 
 
-def _sifts_notes(node: QueryValue, writer: Writer) -> bool:
+def _sifts_notes(node: QueryValue, rows: frozenset[str], writer: Writer) -> bool:
     """Whether anything could be noted while rows are sifted."""
-    relations = writer.module.relations
+    noting = writer.module.noting
+    assert noting is not None
     sifting = [value for _, value in node.lets]
     unheard = [node.where] if node.where is not None else []
     for relationship in node.relationships:
         sifting.append(relationship.source.value)
         unheard.append(relationship.condition)
-    return any(may_note(part, relations) for part in sifting) or any(map(_is_heard, unheard))
+    return any(noting.may_note(part, rows) for part in sifting) or any(_is_heard(part, writer) for part in unheard)
 
 
-def _is_heard(node: Typed) -> bool:
+def _is_heard(node: Typed, writer: Writer) -> bool:
     """Whether a part that takes no notes itself asks something that does."""
-    return any(isinstance(below, Invoke | QueryValue | Iteration) for below in walk(node))
+    noting = writer.module.noting
+    return noting is not None and any(
+        isinstance(below, Invoke) and not noting.is_quiet(below, frozenset(), unheard=True) for below in walk(node)
+    )
 
 
-def _attached(node: QueryValue, value: Py, partners: list[str], writer: Writer) -> Py:
-    """The value of a row, with the resources that the row consists of noted as what it rests on."""
-    rows = list(partners)
-    if not _gives_resources(node, writer) or node.aggregate is not None:
-        rows += [
-            source.alias.name for source in node.sources if holds_resources(source.alias.type, writer.module.relations)
-        ]
-    if not rows or rows == [value.text]:
-        return value
-    if value.text in writer.made:  # just now: what it rests on is at hand
-        notes, deaf = writer.made[value.text], writer.module.named("DEAF", DEAF)
-        with writer.block(f"if {notes} is {deaf}:"):
-            writer.emit(f"run.attach({value.text}, {', '.join(rows)})")
-        with writer.block("else:"):
-            for row in rows:
-                writer.emit(f"{notes}.append(({row}, None))")
-        return value
-    return Py(f"run.attach({value.text}, {', '.join(rows)})", value.nullable)
+def _value_of_row(node: QueryValue, partners: list[str], writer: Writer) -> Py:
+    """What a row gives, with the resources that the row consists of noted as what it rests on."""
+    returning = node.returning or node.sources[0].alias
+    if not writer.takes_notes:
+        return emit(returning, writer)
+    relations = writer.module.relations
+    own = [source.alias.name for source in node.sources if holds_resources(source.alias.type, relations)]
+    rows = partners if _gives_resources(node, writer) and node.aggregate is None else [*own, *partners]
+    if isinstance(returning, TupleValue):
+        return tuple_of_rows(returning, rows, writer)
+    if not rows or (isinstance(returning, Local) and rows == [returning.name]):
+        return emit(returning, writer)
+    if holds_resources(returning.type, relations) or isinstance(returning.type, ChoiceOf):
+        value = emit(returning, writer)
+        return Py(f"run.attach({value.text}, {', '.join(rows)})", value.nullable)
+    for row in rows:
+        writer.emit(f"top.into.append({row})")
+    with writer.resting_on(writer.rows.union(rows)):
+        return emit(returning, writer)
 
 
 def _gives_resources(node: QueryValue, writer: Writer) -> bool:
@@ -215,7 +219,7 @@ def _sort(node: QueryValue, result: str, writer: Writer) -> None:
     """Sorts in place; what a row is sorted by is no ground for it, so nothing of it is noted."""
     assert node.this is not None
     this = node.this.name
-    quiet = writer.module.traced and not writer.quiet and any(_is_heard(key.key) for key in node.sort)
+    quiet = writer.takes_notes and any(_is_heard(key.key, writer) for key in node.sort)
     with writer.block(f"if len({result}) > 1:"):
         keyed = writer.fresh("keyed")
         writer.emit(f"{keyed} = []")
@@ -334,7 +338,8 @@ def emit_exists(node: Apply, writer: Writer) -> Py | None:
         return None
     if len(operand.sources) != 1:
         return None
-    if writer.takes_notes and may_note(operand, writer.module.relations):
+    noting = writer.module.noting
+    if noting is not None and writer.takes_notes and noting.may_note(operand, writer.rows):
         return None  # evidence wants every row
     result = writer.fresh("any")
     writer.emit(f"{result} = False")

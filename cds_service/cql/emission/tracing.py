@@ -17,7 +17,6 @@ from cds_service.cql.tree import (
     Relationship,
     SortKey,
     Source,
-    walk,
 )
 from cds_service.cql.type_relations import Relations
 
@@ -60,21 +59,6 @@ def _with_copies(value: Any, relations: Relations) -> Any:
             continue
         setattr(made, field.name, _copied(getattr(value, field.name), value, relations))
     return made
-
-
-def may_note(node: Typed | None, relations: Relations) -> bool:
-    """Whether evaluating a marked tree can note anything: if not, nothing has to be kept quiet or apart."""
-    if node is None:
-        return False
-    for below in walk(node):
-        if isinstance(below, Noted | Invoke):
-            return True
-        if isinstance(below, QueryValue) and any(
-            holds_resources(source.alias.type, relations)
-            for source in (*below.sources, *(partner.source for partner in below.relationships))
-        ):
-            return True
-    return False
 
 
 def _is_consumed(value: Typed, parent: Any, relations: Relations) -> bool:

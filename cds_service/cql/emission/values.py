@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from cds_service.cql.emission.dispatch import emit
 from cds_service.cql.emission.sharing import key_of
-from cds_service.cql.emission.tracing import may_note
 from cds_service.cql.emission.writer import Py, Writer, is_simple
-from cds_service.cql.entries import ValueSetEntry
+from cds_service.cql.entries import DefinitionEntry, ParameterEntry, ValueSetEntry
 from cds_service.cql.runtime import instances, vocabularies
 from cds_service.cql.runtime.run import UNSET
 from cds_service.cql.runtime.structures import SYSTEM_SELECTORS
@@ -64,19 +63,22 @@ def emit_definition(node: DefinitionValue, writer: Writer) -> Py:
     entry = node.definition
     name = writer.module.ask_definition(entry)
     nullable = not _is_known(entry.body)
-    call = _asked(entry.slot, name, writer, may_fail=writer.module.safety.may_fail(entry.body))
+    call = _asked(entry, name, writer, may_fail=writer.module.safety.may_fail(entry.body))
     if isinstance(node.type, ListOf) and node.type != entry.type:
         return Py(f"[{call}]", nullable=False)  # asked from the Unfiltered context
     return Py(call, nullable)
 
 
-def _asked(slot: int, name: str, writer: Writer, *, may_fail: bool) -> str:
+def _asked(entry: DefinitionEntry | ParameterEntry, name: str, writer: Writer, *, may_fail: bool) -> str:
     """The value of a definition or parameter: from memory where it is there, without a call."""
-    note = f"top.used.append({slot}) or " if writer.module.traced else ""
-    if may_fail:
-        return f"({note}{name}(run))" if note else f"{name}(run)"
+    noting, slot = writer.module.noting, entry.slot
+    is_noted = noting is not None and (noting.asks(entry) if isinstance(entry, DefinitionEntry) else noting.is_thorough)
+    note = f"top.used.append({slot}) or " if is_noted else ""
     value, unset = writer.fresh("m"), writer.module.named("UNSET", UNSET)
-    return f"({value} if {note}({value} := {writer.memory}[{slot}]) is not {unset} else {name}(run))"
+    known = f"({value} := {writer.memory}[{slot}]) is not {unset}"
+    if may_fail:
+        known = f"({known} and {value}.__class__ is not Failed)"
+    return f"({value} if {note}{known} else {name}(run))"
 
 
 def _is_known(body: object) -> bool:
@@ -95,7 +97,7 @@ def _is_known(body: object) -> bool:
 @emit.register
 def emit_parameter(node: ParameterValue, writer: Writer) -> Py:
     name = writer.module.ask_parameter(node.parameter)
-    return Py(_asked(node.parameter.slot, name, writer, may_fail=writer.module.safety.may_fail(node.parameter.default)))
+    return Py(_asked(node.parameter, name, writer, may_fail=writer.module.safety.may_fail(node.parameter.default)))
 
 
 @emit.register
@@ -107,31 +109,34 @@ def emit_context(node: ContextValue, writer: Writer) -> Py:  # noqa: ARG001 - ev
 
 @emit.register
 def emit_noted(node: Noted, writer: Writer) -> Py:
-    value = emit(node.operand, writer)
-    if not writer.takes_notes:
+    value, noting = emit(node.operand, writer), writer.module.noting
+    if noting is None or writer.quiet or noting.follows(node, writer.rows):
         return value
+    element = noting.element(node)
     name, text = value.text, value.text
     if not value.simple:
         name = writer.fresh("n")
         text = f"({name} := {value.text})"
-    if value.nullable:  # mostly it is null: there is nothing to note then
-        told = f"{text} is None or top.into.append(({name}, {node.element!r})) is None"
-    else:
-        told = f"top.into.append(({text}, {node.element!r})) is None"
+    first, note = (text, name) if value.nullable else ("", text)
+    note = f"top.into.append({note if element is None else f'({note}, {element!r})'}) is None"
+    told = f"{first} is None or {note}" if value.nullable else note  # mostly it is null: there is nothing to note then
     return Py(f"({name} if {told} else None)", value.nullable)
 
 
 @emit.register
 def emit_invoke(node: Invoke, writer: Writer) -> Py:
-    name = writer.module.ask_function(node.function)
+    module, noting = writer.module, writer.module.noting
+    is_quiet = noting is not None and noting.is_quiet(node, writer.rows, unheard=bool(writer.quiet))
+    name = module.ask_quiet(node.function) if is_quiet else module.ask_function(node.function)
     arguments = "".join(f", {emit(argument, writer).text}" for argument in node.arguments)
     call = f"{name}(run{arguments})"
     once = writer.shared.names.get(key_of(node) or "") if writer.shared.names else None
     if once is None:
         return Py(call)
-    if not writer.module.traced:
+    if is_quiet or noting is None:
         return Py(f"({once} if {once} is not UNSET else ({once} := {call}))")
     # The value with what was noted for it: that counts wherever the value is used in earnest.
+    once = f"heard_{once}"
     told = f"({once} if {once} is not UNSET else ({once} := run.overheard({name}{arguments})))"
     return Py(f"run.told({told})" if writer.takes_notes else f"{told}[0]")
 
@@ -143,19 +148,39 @@ def emit_list(node: ListValue, writer: Writer) -> Py:
 
 @emit.register
 def emit_tuple(node: TupleValue, writer: Writer) -> Py:
-    made = writer.module.named("Tuple", Tuple)
-    if writer.takes_notes and may_note(node, writer.module.relations):
-        before, notes, value = writer.fresh("into"), writer.fresh("notes"), writer.fresh("tuple")
-        deaf = writer.module.named("DEAF", DEAF)
-        writer.emit(f"{before} = top.into")
-        writer.emit(f"top.into = {notes} = {before} if {before} is {deaf} else []")
-        parts = ", ".join(f"{name!r}: {emit(value, writer).text}" for name, value in node.elements)
-        writer.emit(f"{value} = run.tie({made}({{{parts}}}), {notes})")
-        writer.emit(f"top.into = {before}")
-        writer.made[value] = notes
-        return Py(value, nullable=False, simple=True)
-    parts = ", ".join(f"{name!r}: {emit(value, writer).text}" for name, value in node.elements)
-    return Py(f"{made}({{{parts}}})", nullable=False)
+    return tuple_of_rows(node, [], writer)
+
+
+def tuple_of_rows(node: TupleValue, rows: list[str], writer: Writer) -> Py:
+    """A tuple that is made of these rows, of the resources in it, and of what is noted while they are worked out."""
+    made, noting, resting = writer.module.named("Tuple", Tuple), writer.module.noting, frozenset(rows)
+    if noting is None or writer.quiet:
+        return Py(f"{made}({{{_parts(node, writer)}}})", nullable=False)
+    if not noting.may_note(node, resting):
+        with writer.resting_on(resting):
+            notes = f", ({', '.join(rows)},)" if rows else ""
+            return Py(f"{made}({{{_parts(node, writer)}}}{notes})", nullable=False)
+    before, notes, deaf = writer.fresh("into"), writer.fresh("notes"), writer.module.named("DEAF", DEAF)
+    writer.emit(f"{before}, {notes} = top.into, [{', '.join(rows)}]")
+    with writer.block(f"if {before} is not {deaf}:"):
+        writer.emit(f"top.into = {notes}")
+    with writer.resting_on(resting):
+        parts = _parts(node, writer, notes)
+    value = writer.keep(Py(f"{made}({{{parts}}}, {notes})", nullable=False), "tuple")
+    writer.emit(f"top.into = {before}")
+    return value
+
+
+def _parts(node: TupleValue, writer: Writer, notes: str = "") -> str:
+    """The elements of a tuple; resources among them go to its notes as well."""
+    parts = []
+    for name, value in node.elements:
+        part = emit(value, writer)
+        if notes and writer.module.relations.is_resource(value.type):
+            part = writer.keep(part)
+            writer.emit(f"{notes}.append({part.text})")
+        parts.append(f"{name!r}: {part.text}")
+    return ", ".join(parts)
 
 
 @emit.register
@@ -215,7 +240,7 @@ def emit_membership(node: Membership, writer: Writer) -> Py:
 @emit.register
 def emit_retrieve(node: RetrieveValue, writer: Writer) -> Py:
     text = _search(node, writer)
-    if writer.module.traced:
+    if writer.module.noting is not None and writer.module.noting.is_thorough:
         searched = node.value_set.value.id if node.value_set is not None else None
         name = writer.fresh("found")
         entry = f"({node.resource!r}, {node.code_path!r}, {searched!r}, len({name} := {text}))"

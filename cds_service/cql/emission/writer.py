@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from cds_service.cql.emission.failing import Safety
+from cds_service.cql.emission.noting import Noting
 from cds_service.cql.emission.sharing import Shared, shared_calls
 from cds_service.cql.entries import DefinitionEntry, FunctionEntry, ParameterEntry, ValueSetEntry
 from cds_service.cql.operators.functions import function as table_function
@@ -15,6 +16,8 @@ from cds_service.cql.searches import Searches
 from cds_service.cql.static_types import Typed
 from cds_service.cql.type_relations import Relations
 from cds_service.values.precisions import BY_NAME, Precision
+
+Entry = DefinitionEntry | FunctionEntry | ParameterEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,8 @@ class Module:
 
     relations: Relations
     searches: Searches
-    traced: bool = False
+    noting: Noting | None = None  # where functions take notes
+    without_notes: Callable[[Entry], object] | None = None  # the same function where it takes none
     namespace: dict[str, object] = field(default_factory=dict)
     constants: dict[int, str] = field(default_factory=dict)
     keep: list[object] = field(default_factory=list)
@@ -44,6 +48,11 @@ class Module:
     subtypes: dict[str, frozenset[str]] = field(default_factory=dict)
     sizes: dict[int, int] = field(default_factory=dict)
     safety: Safety = field(default_factory=Safety)
+
+    @property
+    def traced(self) -> bool:
+        """Whether functions take notes."""
+        return self.noting is not None
 
     def helper(self, path: str) -> str:
         """The name under which generated code calls `module.function`."""
@@ -79,17 +88,23 @@ class Module:
 
     def ask_definition(self, entry: DefinitionEntry) -> str:
         """The name of the function of a definition, which then will be written."""
+        name = f"d{entry.slot}"
+        if self.noting is not None and not self.noting.asks(entry):
+            return self._quiet(name, entry)
         if id(entry) not in self.wanted:
             self.wanted.add(id(entry))
             self.definitions.append(entry)
-        return f"d{entry.slot}"
+        return name
 
     def ask_parameter(self, entry: ParameterEntry) -> str:
         """The name of the function of a parameter, which then will be written."""
+        name = f"p{entry.slot}"
+        if self.noting is not None and not self.noting.is_thorough:
+            return self._quiet(name, entry)
         if id(entry) not in self.wanted:
             self.wanted.add(id(entry))
             self.parameters.append(entry)
-        return f"p{entry.slot}"
+        return name
 
     def ask_function(self, entry: FunctionEntry) -> str:
         """The name of the function of a library's function, which then will be written."""
@@ -97,6 +112,14 @@ class Module:
             self.wanted.add(id(entry))
             self.functions.append(entry)
         return f"f{entry.slot}"
+
+    def ask_quiet(self, entry: FunctionEntry) -> str:
+        """The name of the same function as it is written where nobody takes notes."""
+        return self._quiet(f"q{entry.slot}", entry)
+
+    def _quiet(self, name: str, entry: Entry) -> str:
+        assert self.without_notes is not None
+        return name if name in self.namespace else self.named(name, self.without_notes(entry))
 
     def ask_value_set(self, entry: ValueSetEntry) -> str:
         """The name of the members of a value set."""
@@ -120,14 +143,21 @@ class Writer:
         self.names: dict[str, Py] = {}
         self.shared = Shared()
         self.memory = "run.memory"  # how this function calls it
-        self.made: dict[str, str] = {}  # tuples, with the names of the notes on what they were made of
         self.chained: set[int] = set()  # connectives that continue one that is being written
+        self.rows: frozenset[str] = frozenset()  # the rows that what is written now rests on anyway
         self.quiet = 0  # parts around this one of which nothing is noted
+
+    @contextmanager
+    def resting_on(self, rows: Iterable[str]) -> Iterator[None]:
+        """What is written meanwhile rests on these rows anyway, which is noted already."""
+        before, self.rows = self.rows, frozenset(rows)
+        yield
+        self.rows = before
 
     @property
     def takes_notes(self) -> bool:
         """Whether what is written now has to note what it looks at."""
-        return self.module.traced and not self.quiet
+        return self.module.noting is not None and not self.quiet
 
     @contextmanager
     def unheard(self) -> Iterator[None]:
@@ -149,7 +179,7 @@ class Writer:
     def clear(self, local: str | None) -> None:
         """What depends on a local is not known any more: it has just been bound."""
         for name in self.shared.cleared.get(local, ()):
-            self.emit(f"{name} = UNSET")
+            self.emit(f"{name} = heard_{name} = UNSET" if self.module.traced else f"{name} = UNSET")
 
     def emit(self, text: str) -> None:
         """One statement."""

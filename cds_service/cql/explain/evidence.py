@@ -10,8 +10,9 @@ import msgspec
 
 from cds_service.cql.explain.dates import effective_of
 from cds_service.cql.runtime.run import UNSET, Failed
-from cds_service.cql.runtime.tracing import PLAIN, Frame, Key, Noticed, TracedRun
+from cds_service.cql.runtime.tracing import PLAIN, Frame, Noticed, TracedRun, collect
 from cds_service.values.formatting import day_text
+from cds_service.values.tuples import Tuple
 
 
 class ResourceEvidence(msgspec.Struct, frozen=True):
@@ -47,17 +48,23 @@ def resources_of(run: TracedRun, frames: Iterable[Frame], value: Any) -> tuple[R
     """The resources noted in the frames, and those that the value itself consists of."""
     noted: Noticed = {}
     for frame in frames:
-        noted.update(run.resources(frame.notes))
-    for item in value if isinstance(value, list) else (value,):
-        noted.update(run.resources_in(item, None))
-    named = {key[0] for key in noted if key[1] is not None}
+        collect(frame.notes, noted)
+    collect((value,), noted)
     found: dict[tuple[str, str | None], ResourceEvidence] = {}
-    for (identity, element), (resource, _) in noted.items():
-        if element is None and identity in named:
-            continue
+    for resource, element in _resources(noted):
         reference = run.facts.reference_to(resource)
         found.setdefault((reference, element), _said(reference, element, resource))
     return tuple(found.values())
+
+
+def _resources(noted: Noticed) -> Iterator[tuple[Any, str | None]]:
+    """The resources, each with the elements that were looked at, if it is known which."""
+    named = {key[0] for key in noted if isinstance(key, tuple)}
+    for key, resource in noted.items():
+        if isinstance(key, tuple):
+            yield resource, key[1]
+        elif resource.__class__ is not Tuple and abs(key) not in named and (key > 0 or -key not in noted):
+            yield resource, None
 
 
 def _said(reference: str, element: str | None, resource: Any) -> ResourceEvidence:
@@ -79,7 +86,7 @@ class Noted:
     `base` has what the run that this one rests on has noted.
     """
 
-    __slots__ = ("_base", "_below", "_changed", "_framed", "_held", "_looked_at", "_run", "_said")
+    __slots__ = ("_held", "_looked_at", "_run", "_said")
 
     def __init__(
         self,
@@ -88,87 +95,46 @@ class Noted:
         held: Mapping[str, Any],
         base: Noted | None = None,
     ) -> None:
-        self._run, self._looked_at, self._base = run, looked_at, base
+        self._run, self._looked_at = run, looked_at
         self._held: Mapping[str, Any] = held if base is None else {**base._held, **held}
-        self._changed = run.changed or b""
-        # The frames of this run and of the two that it rests on, as usual: for a patient, an order, and a target.
-        chain = [run.frames, *(base._framed if base is not None else ())]
-        self._framed: tuple[dict[int, Frame], ...] = tuple(chain)
-        self._below: dict[int, Noticed] = {}
         # With the resources, so that their identities stay their own.
-        self._said: dict[Key, tuple[Any, ResourceEvidence]] = base._said if base is not None else {}
+        self._said: dict[tuple[int, str | None], tuple[Any, ResourceEvidence]] = base._said if base is not None else {}
 
     def resources(self, slot: int, value: Any) -> tuple[ResourceEvidence, ...]:
         """What a definition with this value rests on."""
-        noted = self.below(slot)
-        if value is not None and value.__class__ is not bool:
-            run, items = self._run, value if isinstance(value, list) else (value,)
-            inner = [run.resources_in(item, None) for item in items if item.__class__ not in PLAIN]
-            if any(inner):
-                noted = dict(noted)
-                for resources in inner:
-                    noted.update(resources)
-        if not noted:
-            return ()
-        named = {key[0] for key in noted if key[1] is not None}
+        noted = self._below(slot)
+        if value.__class__ not in PLAIN or value.__class__ is list:
+            collect((value,), noted)
         found: dict[tuple[str, str | None], ResourceEvidence] = {}
-        reference_to = self._run.facts.reference_to
-        for key, pair in noted.items():
-            if key[1] is not None or key[0] not in named:
-                known = self._said.get(key)
-                if known is None:
-                    known = self._said[key] = (pair[0], _said(reference_to(pair[0]), key[1], pair[0]))
-                said = known[1]
-                found.setdefault((said.reference, said.element), said)
+        for resource, element in _resources(noted):
+            key = (id(resource), element)
+            known = self._said.get(key)
+            if known is None:
+                said = _said(self._run.facts.reference_to(resource), element, resource)
+                known = self._said[key] = (resource, said)
+            said = known[1]
+            found.setdefault((said.reference, element), said)
         return tuple(found.values())
 
-    def below(self, slot: int) -> Noticed:
+    def _below(self, slot: int) -> Noticed:
         """What was noted for a definition and for all that were asked for it, in the order of asking."""
-        found = self._below.get(slot)
-        if found is None:
-            found = self._below[slot] = self._at(slot)
-        return found
-
-    def _at(self, slot: int) -> Noticed:
-        """The same, from where the definition was worked out: here, or in a run that this one rests on."""
-        noted = self
-        while noted._base is not None and not noted._changed[slot]:
-            noted = noted._base
-        frame = noted._run.frames.get(slot)
-        if frame is None:
-            return noted._looked(slot) if slot in noted._looked_at else _NOTHING
-        return noted._collected(frame) if noted is self else noted.below(slot)
-
-    def _collected(self, frame: Frame) -> Noticed:
-        known, looked_at = self._below, self._looked_at
-        here, before, first = (*self._framed, {}, {})[:3]
-        is_usual = len(self._framed) < 4
-        found = self._run.resources(frame.notes) if frame.notes else _NOTHING
-        is_own = bool(found)
-        for used in frame.used:
-            below = known.get(used)
-            if below is None:
-                if is_usual and not (used in looked_at or used in here or used in before or used in first):
-                    continue  # it was not worked out, and looks at nothing
-                below = known[used] = self._at(used)
-            if not below or below is found:
+        noted: Noticed = {}
+        waiting, seen = [slot], set()
+        while waiting:
+            slot = waiting.pop()
+            if slot in seen:
                 continue
-            if not found:
-                found = below  # what others have found is looked at only
-            elif is_own:
-                found.update(below)
-            else:
-                found, is_own = found | below, True
-        return found
-
-    def _looked(self, slot: int) -> Noticed:
-        """What a definition that was not run looks at."""
-        name, elements = self._looked_at[slot]
-        resource = self._held.get(name)
-        return {} if resource is None else {(id(resource), element): (resource, element) for element in elements}
-
-
-_NOTHING: Noticed = {}
+            seen.add(slot)
+            frame = self._run.frame(slot)
+            if frame is not None:
+                if frame.notes:
+                    collect(frame.notes, noted)
+                waiting += frame.used[::-1]
+            elif slot in self._looked_at:  # known from the start
+                name, elements = self._looked_at[slot]
+                resource = self._held.get(name)
+                collect([(resource, element) for element in elements], noted)
+        return noted
 
 
 def searches_of(frames: list[Frame]) -> tuple[Search, ...]:

@@ -76,12 +76,6 @@ class Run:
         self.sink: Callable[[Any], None] | None = base.sink if base is not None else None
         self.instant: DateTime | None = None  # once it was asked for; written code looks here itself
 
-    def from_base(self, slot: int, function: Callable[[Run], Any]) -> Any:
-        """The value that the base has in a place that did not change."""
-        assert self.base is not None
-        value = self.memory[slot] = function(self.base)
-        return value
-
     def search(self, number: int, *what: Any) -> list[Any]:
         """A search that was not made yet."""
         found: list[Any] = self.facts.retrieve(*what)

@@ -21,9 +21,11 @@ from cds_service.values.quantity import Quantity
 from cds_service.values.temporals import Date, DateTime
 from cds_service.values.tuples import Tuple
 
-Key = tuple[int, str | None]  # the identity of a resource, and the element that was looked at
-Noticed = dict[Key, tuple[Any, str | None]]
-Note = tuple[Any, str | None]  # a resource or tuple, or a list of them, and the element that was looked at
+# A resource or tuple, or a list of them; together with an element if it was that element which was looked at.
+Note = Any
+# The identity of a resource or tuple, with the element if it is known; negative where a list with it was looked at.
+Key = int | tuple[int, str]
+Noticed = dict[Key, Note]
 
 DEAF: Any = deque(maxlen=0)  # takes notes and forgets them
 
@@ -41,15 +43,6 @@ class Frame(msgspec.Struct, gc=False):
     searches: list[tuple[str, str | None, str | None, int]] = []
 
 
-class _Origin(msgspec.Struct):
-    """What a tuple was made of."""
-
-    made: Tuple  # kept, so that its identity stays its own
-    notes: list[Note]
-    sorted_out: int = -1  # so many of the notes are in `found`
-    found: Noticed = {}
-
-
 # What tuples and lists mostly hold; lists in tuples are not looked into.
 PLAIN = frozenset({NoneType, bool, int, str, list, Decimal, Quantity, Code, Concept, Date, DateTime})
 
@@ -63,7 +56,7 @@ def _is_resource(kind: type) -> bool:
 class TracedRun(Run):
     """A run with notes for each definition that is written to take them."""
 
-    __slots__ = ("frames", "origins", "top")
+    __slots__ = ("frames", "top")
 
     def __init__(
         self,
@@ -79,14 +72,13 @@ class TracedRun(Run):
         self.frames: dict[int, Frame] = {}
         notes: list[Any] = []
         self.top = Frame(notes, notes)
-        # What tuples were made of; shared, so that a tuple keeps its origin wherever it goes.
-        self.origins: dict[int, _Origin] = base.origins if base is not None else {}
 
     def frame(self, slot: int) -> Frame | None:
         """What was noted for a definition here, or where this run has it from."""
-        found = self.frames.get(slot)
-        if found is None and isinstance(self.base, TracedRun) and not (self.changed and self.changed[slot]):
-            return self.base.frame(slot)
+        run: Any = self
+        while run.base is not None and not run.changed[slot]:
+            run = run.base
+        found: Frame | None = run.frames.get(slot)
         return found
 
     def overheard(self, function: Any, *arguments: Any) -> tuple[Any, list[Note]]:
@@ -107,69 +99,34 @@ class TracedRun(Run):
             self.top.into += notes
         return value
 
-    def tie(self, made: Tuple, notes: list[Note]) -> Tuple:
-        """A tuple that was made of what is in these notes."""
-        if notes is not DEAF:
-            self.origins[id(made)] = _Origin(made, notes)
-        return made
-
     def attach(self, value: Any, *resources: Any) -> Any:
         """The row that a value comes from: kept with a tuple, noted at once for anything else."""
-        into = self.top.into
-        if value.__class__ is Tuple:
-            origin = self.origins.get(id(value))
-            if origin is None:
-                origin = self.origins[id(value)] = _Origin(value, [])
-            into = origin.notes
-        for resource in resources:
-            if resource is not None and resource is not value:
-                into.append((resource, None))
+        rows = [resource for resource in resources if resource is not value]
+        if value.__class__ is Tuple:  # others may have the same tuple from elsewhere
+            return Tuple(value._elements, [*value._made_of, *rows])
+        self.top.into += rows
         return value
 
-    # --- asked why
 
-    def resources(self, notes: Iterable[Note]) -> Noticed:
-        """The resources in notes, each element once."""
-        found: Noticed = {}
-        for value, element in notes:
-            if value is None:
-                continue
-            key = (id(value), element)
-            if key in found:
-                continue
-            kind = value.__class__
-            if kind is Tuple:
-                origin = self.origins.get(key[0])
-                if origin is not None and origin.sorted_out == len(origin.notes):
-                    found.update(origin.found)
-                else:
-                    found.update(self._made_of(value))
-            elif kind is list:
-                for item in value:
-                    found.update(self.resources_in(item, element))
-            elif _is_resource(kind):
-                found[key] = (value, element)
-        return found
+# --- asked why
 
-    def resources_in(self, item: Any, element: str | None) -> Noticed:
-        """The resources that an item is or was made of."""
-        if item.__class__ is Tuple:
-            return self._made_of(item)
-        return {(id(item), element): (item, element)} if item is not None and _is_resource(item.__class__) else {}
 
-    def _made_of(self, made: Tuple) -> Noticed:
-        """The resources that a tuple was made of, with those that it holds."""
-        origin = self.origins.get(id(made))
-        if origin is None:
-            origin = self.origins[id(made)] = _Origin(made, [])
-        if origin.sorted_out != len(origin.notes):
-            origin.sorted_out = len(origin.notes)  # before it is done: tuples may have come from each other
-            found = origin.found = self.resources(origin.notes)
-            for inner in made._elements.values():
-                kind = inner.__class__
-                if kind not in PLAIN and _is_resource(kind):
-                    found.setdefault((id(inner), None), (inner, None))
-        return origin.found
+def collect(notes: Iterable[Note], found: Noticed, element: str | None = None, sign: int = 1) -> None:
+    """Find what is in notes, each once, and what their tuples were made of: resources, elements of them, tuples."""
+    for note in notes:
+        kind = note.__class__
+        if kind is Tuple:
+            if id(note) not in found:
+                found[id(note)] = note
+                if note._made_of:
+                    collect(note._made_of, found)
+        elif kind is list:
+            if note:  # mostly a search found nothing
+                collect(note, found, element, -1)
+        elif kind is tuple:
+            collect(note[:1], found, note[1])
+        elif note is not None and _is_resource(kind):
+            found[sign * id(note) if element is None else (id(note), element)] = note
 
 
 def frames_below(run: TracedRun, slot: int) -> Iterator[Frame]:
