@@ -197,11 +197,10 @@ class CompiledLibraries:
         self.blanks = Blanks(self.program, self.functions, self.terminology)
 
     def prepare_evidence(self, asked: Iterable[tuple[str, str]]) -> None:
-        """Write the functions that note evidence; the definitions that are `asked` why always take notes from now on.
+        """The definitions that are `asked` why always take notes from now on: their grounds need no second evaluation.
 
-        So their grounds are at hand without a second evaluation.
+        What notes all that an explanation tells is written when one is asked for.
         """
-        self.traced_functions.prepare([entry for entry in self.program.definitions if entry.state == "done"])
         wanted = [self.entry(*key) for key in asked]
         noting = Noting(self.program.relations, self.program.parameters, thorough=False)
         functions = Functions(self.program, noting, self.functions)

@@ -57,8 +57,8 @@ def _operand(entry: FunctionEntry) -> str:
 def test_what_an_empty_list_comes_to_is_written_first(name: str, begins: str | None, is_traced: bool) -> None:
     uses = "".join(f'define "Use of {each}": "{each}"({{ 1 }})\n' for each in FUNCTIONS)
     libraries = libraries_with(uses)
-    libraries.prepare_evidence([])
     functions = libraries.traced_functions if is_traced else libraries.functions
+    functions.prepare([libraries.entry("Test", f"Use of {each}") for each in FUNCTIONS])
     entry = next(each for each in functions.module.functions if each.name == name)
     lines = functions.text(f"f{entry.slot}").split("\n")
     guard = [line.strip() for line in lines[2:4]]
