@@ -156,7 +156,7 @@ def _codes(expression: Expression | None, logic: Logic) -> list[str]:
         return []
     if not found:
         return []
-    entries = found if isinstance(found, list | tuple) else [found]
+    entries = found if isinstance(found, (list, tuple)) else [found]
     codes = [entry if isinstance(entry, str) else getattr(entry, "code", None) for entry in entries]
     return list(dict.fromkeys([code for code in codes if isinstance(code, str)]))
 
