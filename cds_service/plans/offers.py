@@ -50,7 +50,7 @@ class Subject(msgspec.Struct, frozen=True, gc=False):
     @property
     def as_of(self) -> str:
         """The decision time as FHIR dateTime."""
-        return self.at.isoformat(timespec="seconds").replace("+00:00", "Z")
+        return self.at.isoformat("T", "seconds").replace("+00:00", "Z")
 
 
 def defined_orders(
