@@ -157,9 +157,7 @@ class _Call:
             encounter=f"Encounter/{context.encounter_id}" if context.encounter_id else None,
             practitioner=user,
         )
-        self.subject = Subject(
-            self.subjects.subject, self.subjects, request.as_of.isoformat(timespec="seconds").replace("+00:00", "Z")
-        )
+        self.subject = Subject(self.subjects.subject, self.subjects, request.as_of)
         self.plans = service.canonicals
 
     @property
@@ -269,8 +267,8 @@ class _Call:
         judged = judge_order(draft.reference, ordered, knowhow, logic)
         silent = None if struct.reasonCode or struct.reasonReference else draft.reference
         evidence = evidence_of(judged.worst, knowhow.facts, silent)
-        judged = with_changes(judged, record=with_changes(judged.record, evidence=evidence))
-        return Judged(judged.record, evidence, order=judged, draft=draft.json())
+        record = with_changes(judged.record, evidence=evidence)
+        return Judged(record, evidence, order=judged, draft=draft.json())
 
     def ordered(self, struct: Any, knowhow: Knowhow) -> OrderedProcedure | None:
         return knowhow.orders.procedure(codings_of(struct), lambda: self.bind({ORDER: struct}))
@@ -319,8 +317,8 @@ class _Call:
     ) -> Judged:
         judgement = judge_without_order(knowhow, logic, order, subject, procedure)
         evidence = evidence_of(judgement, knowhow.facts)
-        judgement = with_changes(judgement, record=with_changes(judgement.record, evidence=evidence))
-        return Judged(judgement.record, evidence, advice=judgement)
+        record = with_changes(judgement.record, evidence=evidence)
+        return Judged(record, evidence, advice=judgement)
 
     def bind(self, parameters: Mapping[str, Any], *, shared: bool = True) -> Logic:
         """The logic with parameters bound; `shared`: with others that are bound otherwise, so it builds on theirs."""

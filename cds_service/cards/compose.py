@@ -108,9 +108,9 @@ def _plain(proposal: Proposal, extension: Mapping[str, Any], uuid: str) -> Card:
 def _texts(template: CardTemplate, language: str | None) -> tuple[tuple[str, ...], str]:
     """The forms of the summary and the detail, in a language where there are translations."""
     known = template.translations
-    translated = (
-        (known.get(language) or known.get(language.partition("-")[0], _AS_WRITTEN)) if language else _AS_WRITTEN
-    )
+    if not known or not language:
+        return template.summary, template.detail
+    translated = known.get(language) or known.get(language.partition("-")[0], _AS_WRITTEN)
     forms = translated.get("summary")
     summary = (forms,) if isinstance(forms, str) else tuple(forms) if forms else template.summary
     return summary, str(translated.get("detail") or template.detail)

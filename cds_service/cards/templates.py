@@ -113,7 +113,7 @@ def _fill_block(lines: tuple[_Line, ...], words: Words) -> str:
     heading: str | None = None
     for line in lines:
         if line.is_heading:
-            heading = _fill(line, words)
+            heading = _fill(line, words) if line.names else line.before
             continue
         if line.only_name:
             entries = words[line.only_name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from cds_service.facts.facts import Facts
@@ -29,14 +30,19 @@ def call_parameters(request: HookRequest, facts: Facts, names: frozenset[str]) -
     found: dict[str, Any] = {"Hook": request.hook} if "Hook" in names else {}
     for name in names.intersection(context):
         found[name] = _plain(context[name])
-    for name, member in _MEMBERS.items():
-        if name in names and member in context:
+    for name, member in _renamed(names):
+        if member in context:
             found[name] = _plain(context[member])
     drafts = found.get("Draft orders")
     if isinstance(drafts, list):
         # The parameter is a list of service requests; other drafts stay under the member's own name.
         found["Draft orders"] = [d for d in drafts if getattr(d, "fhir_type", "") == "ServiceRequest"]
     return found
+
+
+@lru_cache(maxsize=16)
+def _renamed(names: frozenset[str]) -> list[tuple[str, str]]:
+    return [(name, member) for name, member in _MEMBERS.items() if name in names]
 
 
 def _plain(value: Any) -> Any:

@@ -24,6 +24,7 @@ from cds_service.proposals.outcomes import State
 from cds_service.proposals.ratings import OrderedProcedure, RatingRow
 from cds_service.proposals.records import Record
 
+_FAILED = State.FAILED  # asked of every finding and alternative, and a member of an enum is slow to look up
 ASK, DECIDED, NO_MATCH, NOT_RATED, ADVISORY = "ask", "decided", "no-variant", "not-rated", "advisory"
 
 
@@ -153,9 +154,11 @@ def _codes(expression: Expression | None, logic: Logic) -> list[str]:
         found = logic.value(expression)
     except CdsError:
         return []
-    entries = found if isinstance(found, list | tuple) else [] if found is None else [found]
+    if not found:
+        return []
+    entries = found if isinstance(found, (list, tuple)) else [found]
     codes = [entry if isinstance(entry, str) else getattr(entry, "code", None) for entry in entries]
-    return list(dict.fromkeys(code for code in codes if isinstance(code, str)))
+    return list(dict.fromkeys([code for code in codes if isinstance(code, str)]))
 
 
 def _judge(
@@ -232,7 +235,7 @@ def _rate(sketch: Sketch, group: ScenarioGroup) -> None:
     if rated_as not in group.rated:
         sketch.selection = None
         return
-    sketch.failures += tuple([name for name, outcome in selection.outcomes.items() if outcome.state is State.FAILED])
+    sketch.failures += tuple([name for name, outcome in selection.outcomes.items() if outcome.state is _FAILED])
     sketch.notes_unknown = tuple([fact.id for fact in selection.open_notes])
     if selection.undecided:
         sketch.status, sketch.must_ask = ASK, selection.must_ask
@@ -301,12 +304,12 @@ def _lists(fired: Sequence[Finding], policy: Policy) -> Mapping[str, tuple[str, 
 
 
 def _safety_ask(findings: Iterable[Finding]) -> tuple[str, ...]:
-    asked = {fact for f in findings if f.rule.unknown == "ask" and f.outcome.needs for fact in f.outcome.facts}
+    asked = {fact for f in findings if f.outcome.needs and f.rule.unknown == "ask" for fact in f.outcome.facts}
     return tuple(sorted(asked))
 
 
 def _failures(findings: Iterable[Finding], checks: Iterable[Finding]) -> tuple[str, ...]:
-    return tuple([f.rule.id for f in (*findings, *checks) if f.outcome.state is State.FAILED])
+    return tuple([f.rule.id for f in (*findings, *checks) if f.outcome.state is _FAILED])
 
 
 def _indicators(findings: Iterable[Finding], policy: Policy) -> list[str]:
@@ -314,7 +317,7 @@ def _indicators(findings: Iterable[Finding], policy: Policy) -> list[str]:
     for finding in findings:
         if finding.fires:
             found.append("critical" if finding.rule.emergency else policy.severity(finding.rule.severity).indicator)
-        elif finding.outcome.state is State.FAILED:
+        elif finding.outcome.state is _FAILED:
             found.append("warning")  # a rule that could not be looked at is no reassurance
     return found
 

@@ -178,11 +178,8 @@ class Logic(msgspec.Struct):
                 found = self.run.needs(library or "", name)
             case _:
                 return ()
-        return tuple(
-            dict.fromkeys(
-                FactNeed(fact, need.library, need.define) for need in found for fact in self._asked(need.tags)
-            )
-        )
+        needs = [FactNeed(fact, need.library, need.define) for need in found for fact in self._asked(need.tags)]
+        return tuple(dict.fromkeys(needs))
 
     def _asked(self, tags: Mapping[str, str | None]) -> tuple[str, ...]:
         """The facts to ask for an unknown one; of several that it is made of, those that are unknown themselves."""

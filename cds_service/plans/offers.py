@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -44,7 +45,12 @@ class Subject(msgspec.Struct, frozen=True, gc=False):
 
     patient: str  # Patient/x
     subjects: Subjects
-    as_of: str  # the decision time as FHIR dateTime
+    at: datetime  # the decision time
+
+    @property
+    def as_of(self) -> str:
+        """The decision time as FHIR dateTime."""
+        return self.at.isoformat("T", "seconds").replace("+00:00", "Z")
 
 
 def defined_orders(

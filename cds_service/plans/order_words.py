@@ -20,7 +20,6 @@ from cds_service.proposals.proposals import Words
 from cds_service.proposals.records import Record
 
 _MOST_FACTS = 6
-_NONE: frozenset[str] = frozenset()
 Entries = tuple[str, ...]
 Found = Iterable[str | None]
 Fired = tuple[Finding, Sequence[str]]  # a rule that fires, with the targets where that is not all of them
@@ -58,7 +57,7 @@ class OrderWords(Words):
         self.silent = _silent(
             _lacking(self.record, self.worst, region),
             None if selection is None else _lacking_in(selection),
-            _NONE if self.fired else knowhow.policy.severity_parts,
+            knowhow.policy.unspoken(frozenset([finding.rule.severity for finding, _ in self.fired])),
         )
         if self.record.procedure is not None:
             self.update(_procedure_words(self.record.procedure, knowhow))
@@ -167,7 +166,9 @@ def _cql_texts(name: str, judgement: Judgement) -> Found:
         value = judgement.logic.value(_define(name))
     except CdsError:
         return ()
-    entries = value if isinstance(value, list | tuple) else [value]
+    if not value:
+        return ()
+    entries = value if isinstance(value, (list, tuple)) else [value]
     return [entry for entry in entries if isinstance(entry, str)]
 
 

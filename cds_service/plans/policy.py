@@ -104,16 +104,14 @@ class Policy:
     words: Mapping[str, Any]
     cards: tuple[CardTemplate, ...]
 
-    severity_parts: frozenset[str] = field(init=False, repr=False)  # the parts of cards that speak of rules that fire
     _by_code: Mapping[str, tuple[int, Severity]] = field(init=False, repr=False)
     _at_hook: dict[str, tuple[CardTemplate, ...]] = field(init=False, repr=False, default_factory=dict)
     _with_orders: dict[str, frozenset[str]] = field(init=False, repr=False, default_factory=dict)
+    _unspoken: dict[frozenset[str], frozenset[str]] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         found = {severity.code: (number, severity) for number, severity in enumerate(self.severities)}
         object.__setattr__(self, "_by_code", found)
-        parts = frozenset(name for code in found for name in (code, f"{code}-titles"))
-        object.__setattr__(self, "severity_parts", parts)
 
     def cards_at(self, hook: str) -> tuple[CardTemplate, ...]:
         """The cards that are shown at a hook."""
@@ -128,6 +126,14 @@ class Policy:
         if found is None:
             offering = [card for card in self.cards_at(hook) if card.about == "rules" and "create" in card.suggestions]
             found = self._with_orders[hook] = frozenset(code for card in offering for code in card.severity)
+        return found
+
+    def unspoken(self, fired: frozenset[str]) -> frozenset[str]:
+        """The parts of cards that speak of rules that fire, but not of rules of the severities in `fired`."""
+        found = self._unspoken.get(fired)
+        if found is None:
+            silent = [code for code in self._by_code if code not in fired]
+            found = self._unspoken[fired] = frozenset(silent).union([f"{code}-titles" for code in silent])
         return found
 
     def severity(self, code: str) -> Severity:

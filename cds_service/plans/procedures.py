@@ -13,8 +13,7 @@ from cds_service.plans.scenarios import define_named
 from cds_service.proposals.ratings import OrderedProcedure
 
 Coding = tuple[str | None, str | None]  # system, code
-_Meaning = tuple[tuple[str, ...], tuple[str, ...]]  # procedures, names of checks
-_KEPT = 5_000  # meanings that are remembered
+_KEPT = 5_000  # lists of codings that are remembered
 _SETTLES = frozenset({"equivalent", "equal", "inexact", "relatedto", "subsumes"})
 
 
@@ -168,12 +167,15 @@ def read_order_checks(written: Any, library: str | None, has_definition: HasDefi
     }
 
 
+_Meaning = tuple[tuple[str, ...], tuple[OrderCheck, ...]]  # procedures, checks
+
+
 class OrderCodings:
     """Says which procedure the codings of an order ask for."""
 
     def __init__(self, procedures: Procedures, terminology: Translating, checks: Mapping[str, OrderCheck]) -> None:
         self.procedures, self.terminology, self.checks = procedures, terminology, checks
-        self._meanings: dict[Coding, _Meaning] = {}  # of the codings that mean something, whoever the patient is
+        self._settled: dict[tuple[Coding, ...], OrderedProcedure] = {}  # by codings that are the same for any patient
 
     def procedure(self, codings: Iterable[Coding], logic: Callable[[], Logic]) -> OrderedProcedure | None:
         """The procedure that the codings ask for; None if it is none of the known ones.
@@ -182,24 +184,38 @@ class OrderCodings:
         them leave possible, and the more specific one wins. `logic` is asked for only where an inexact code has
         conditions.
         """
+        key = tuple(codings)
+        known = self._settled.get(key)
+        if known is not None:
+            return known
         procedures = self.procedures
         possible: Sequence[str] = ()
-        used_checks: list[str] = []
-        for coding in codings:
-            found, checks = self._meanings.get(coding) or self._means(coding, logic)
-            used_checks += checks
+        used: list[OrderCheck] = []
+        is_lasting = True
+        for coding in key:
+            found, checks = self._means(coding, logic)
+            used += checks
             if found:
                 possible = _narrow(possible, found, procedures) if possible else found
+            else:
+                is_lasting = False  # a code that only its sender knows
         if not possible:
             return None
         settled = procedures.settled(possible)
         if len(settled) == 1:
-            checked = tuple(dict.fromkeys(used_checks))
-            return OrderedProcedure(settled[0], procedures.rated_as(settled[0]), checks=checked)
-        return OrderedProcedure(None, None, tuple(sorted(settled, key=lambda code: procedures.ranking.get(code, 0))))
+            checked = tuple(dict.fromkeys([check.check for check in used]))
+            ordered = OrderedProcedure(settled[0], procedures.rated_as(settled[0]), checks=checked)
+        else:
+            ranked = sorted(settled, key=lambda code: procedures.ranking.get(code, 0))
+            ordered = OrderedProcedure(None, None, tuple(ranked))
+        if is_lasting and all(check.condition is None for check in used):
+            if len(self._settled) >= _KEPT:
+                self._settled.clear()
+            self._settled[key] = ordered
+        return ordered
 
     def _means(self, coding: Coding, logic: Callable[[], Logic]) -> _Meaning:
-        """What a coding leaves possible, with the checks that were made; remembered where no condition decides."""
+        """What a coding leaves possible, with the checks that were made."""
         system, code = coding
         if not system or not code:
             return (), ()
@@ -223,12 +239,7 @@ class OrderCodings:
                         meant = None
             if meant is not None:
                 found += [meant, *extra]
-        meaning = tuple(dict.fromkeys(found)), tuple([check.check for check in used])
-        if found and all(check.condition is None for check in used):
-            if len(self._meanings) >= _KEPT:
-                self._meanings.clear()
-            self._meanings[coding] = meaning
-        return meaning
+        return tuple(dict.fromkeys(found)), tuple(used)
 
 
 def _narrow(one: Sequence[str], other: Sequence[str], procedures: Procedures) -> list[str]:

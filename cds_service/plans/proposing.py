@@ -81,17 +81,17 @@ class OrderProposals:
         for template in self.policy.cards_at(self.hook):
             if template.about not in about:
                 continue
-            speaking = self.speaking(template) if template.about == "rules" and self.fired else ()
+            speaking: Sequence[Finding] = ()
+            if template.about == "rules":
+                speaking = [finding for finding in self.fired if finding.rule.severity in template.severity]
+                if not speaking and not template.asks_safety:
+                    continue
             indicator = self.indicator(template, speaking)
             if indicator is not None:
                 found.append(self.proposal(template, indicator, speaking))
         if self.record.failures:
             found.append(self.failure())
         return self.raised(found)
-
-    def speaking(self, template: CardTemplate) -> list[Finding]:
-        """The rules that fire and that a card about rules is for."""
-        return [finding for finding in self.fired if finding.rule.severity in template.severity]
 
     def indicator(self, template: CardTemplate, speaking: Sequence[Finding]) -> str | None:
         """How serious this card is; None: nothing to say."""

@@ -97,9 +97,7 @@ class QuestionBook:
             "item": [dict(self.questions[fact].item) for fact in facts if fact in self.questions],
         }
 
-    def observation(
-        self, fact: str, answer: Any, subject: str, effective: str, levels: Sequence[Mapping[str, Any]] = ()
-    ) -> dict[str, Any]:
+    def observation(self, fact: str, answer: Any, subject: str, effective: str) -> dict[str, Any]:
         """The Observation that files `answer` (True, False, an Option, a number) for the fact.
 
         Parts that are the same for every patient are shared; nobody changes them in place.
@@ -123,8 +121,6 @@ class QuestionBook:
         else:
             unit = question.unit or "1"
             observation["valueQuantity"] = {"value": answer, "unit": unit, "system": UCUM, "code": unit}
-        if len(levels) == 1:
-            observation["bodySite"] = dict(levels[0])
         return observation
 
 

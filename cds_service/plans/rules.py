@@ -19,6 +19,8 @@ from cds_service.plans.translations import Translations, in_language, translatio
 from cds_service.proposals.outcomes import APPLIES, DOES_NOT_APPLY, UNTOLD, Outcome, State
 from cds_service.proposals.sources import Citation, citations_of
 
+_FIRES = State.APPLIES  # asked of every finding, and a member of an enum is slow to look up
+
 
 @dataclass(frozen=True, slots=True)
 class SuggestedProcedure:
@@ -110,7 +112,7 @@ class Finding(msgspec.Struct, frozen=True):
     @property
     def fires(self) -> bool:
         """Whether a rule's condition holds."""
-        return self.outcome.state is State.APPLIES
+        return self.outcome.state is _FIRES
 
 
 def read_rules(plan: Plan, procedures: Procedures | None, has_definition: HasDefinition) -> tuple[Rule, ...]:

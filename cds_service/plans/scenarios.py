@@ -192,7 +192,7 @@ def select(group: ScenarioGroup, logic: Logic, facts: FactCatalogue) -> Selectio
     ruled_out: list[Alternative] = []  # above the top
     ruled_out_below: list[Alternative] = []
     for a, holds in zip(group.alternatives, logic.settled(group.table), strict=True):
-        outcome = outcomes[a.id] = _SETTLED[holds] if holds in _SETTLED else logic.all(a.criteria, asks=False)
+        outcome = outcomes[a.id] = _SETTLED.get(holds) or logic.all(a.criteria, asks=False)
         if outcome is DOES_NOT_APPLY:
             (ruled_out if top is None else ruled_out_below).append(a)
         elif outcome is not APPLIES:

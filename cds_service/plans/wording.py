@@ -12,12 +12,15 @@ from cds_service.plans.deciding import Judgement
 from cds_service.plans.expressions import Define, Expression
 from cds_service.plans.knowhow import Knowhow
 from cds_service.plans.policy import SERIOUSNESS
-from cds_service.plans.questions import QuestionBook
+from cds_service.plans.questions import Option, QuestionBook
 from cds_service.plans.rules import Finding
 from cds_service.plans.translations import in_language
 from cds_service.proposals.evidence import FactEvidence
 from cds_service.proposals.proposals import Words
 from cds_service.proposals.sources import Citation
+
+_CLICKED = frozenset({"boolean", "choice"})  # types of questions with few answers
+Answer = tuple[str, Mapping[str, Any]]  # question and answer in words; what files it, for nobody yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,7 @@ class Vocabulary:
     questions: QuestionBook
     criteria_words: Mapping[tuple[str, str], str]  # definition -> its `@says`
     _answered: dict[tuple[str, bool], str] = field(default_factory=dict, repr=False)
+    _answers: dict[str, tuple[Answer, ...]] = field(default_factory=dict, repr=False)
 
     def answered(self, fact: str, answer: bool) -> str:
         """A fact with a yes or no."""
@@ -37,6 +41,23 @@ class Vocabulary:
             name = "true" if answer else "false"
             word = str(self.answer_names.get(name, "yes" if answer else "no"))
             found = self._answered[fact, answer] = f"{self.fact_names.get(fact) or fact}: {word}"
+        return found
+
+    def answers(self, fact: str) -> tuple[Answer, ...] | None:
+        """The answers to the question about a fact, the same for every patient; None where they are not few."""
+        found = self._answers.get(fact)
+        if found is None:
+            question = self.questions.questions.get(fact)
+            if question is None or question.type not in _CLICKED:
+                return None
+            choices: list[tuple[bool | Option, str]] = [(option, option.display) for option in question.options]
+            if question.type == "boolean":
+                names = self.answer_names
+                choices = [(True, names.get("true", "yes")), (False, names.get("false", "no"))]
+            found = self._answers[fact] = tuple(
+                (f"{question.text} {text[:1].upper()}{text[1:]}", self.questions.observation(fact, value, "", ""))
+                for value, text in choices
+            )
         return found
 
 

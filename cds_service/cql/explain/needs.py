@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from cds_service.cql.entries import DefinitionEntry, FunctionEntry
 from cds_service.cql.explain.reach import Reach
@@ -34,8 +35,7 @@ FACT = "fact"
 ENUMERATED = 6  # up to this many repeated facts, all their values are tried
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(msgspec.Struct, frozen=True):
     """A fact whose value is not known: which definition it is, its tags and its type."""
 
     library: str
@@ -227,6 +227,8 @@ def _closed(node: Typed, bound: Bindings) -> Typed:
 def pruned(found: Met, result_if: Callable[[Mapping[DefinitionEntry, Any]], Any]) -> list[DefinitionEntry]:
     """The facts that have to be known: where some are met more than once, one may go without another."""
     facts = list(found)
+    if len(facts) < 2:
+        return facts
     repeated = any(count > 1 for count in found.values())
     if not repeated or len(facts) > ENUMERATED or any(entry.type != BOOLEAN for entry in facts):
         return facts
