@@ -298,7 +298,8 @@ def _context(
 
 
 def _decode(draft: ContextResource, decoder: Decoder, bad: list[SetAside]) -> Any:
-    decoded = decoder.collect(draft.raw, flatten=False)
+    read = draft.decoded
+    decoded = decoder.collect(draft.raw, flatten=False) if read is None else decoder.flatten(read, flatten=False)
     if decoded.set_aside:
         bad += [replace(fault, key=draft.member) for fault in decoded.set_aside]
     return decoded.resources[0] if decoded.resources else None
