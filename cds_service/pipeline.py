@@ -25,6 +25,7 @@ from cds_service.hooks.identifiers import derive_uuid
 from cds_service.hooks.plain import Pruned
 from cds_service.hooks.refusals import UnmetNeed
 from cds_service.hooks.requests import HookRequest
+from cds_service.hooks.text import moment_text
 from cds_service.knowledge.knowledge import Knowledge
 from cds_service.knowledge.running import logic_for
 from cds_service.knowledge.services import Deciding, KnownService
@@ -157,9 +158,7 @@ class _Call:
             encounter=f"Encounter/{context.encounter_id}" if context.encounter_id else None,
             practitioner=user,
         )
-        self.subject = Subject(
-            self.subjects.subject, self.subjects, request.as_of.isoformat(timespec="seconds").replace("+00:00", "Z")
-        )
+        self.subject = Subject(self.subjects.subject, self.subjects, moment_text(request.as_of))
         self.plans = service.canonicals
 
     @property
