@@ -76,7 +76,7 @@ class CallLog:
         now = int(time.time())
         if now != self._second:
             self._second, self._stamp = now, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
-        caller, milliseconds = caller_id or msgspec.UNSET, round(seconds * 1000, 3)
+        caller, milliseconds = caller_id or msgspec.UNSET, round(seconds * 1_000_000) / 1000
         line = _Line(self._stamp, "info", "call", route, method, status, milliseconds, call_id, caller)
         try:
             self._stream.write(_encode(line) + b"\n")

@@ -50,6 +50,7 @@ class Limits:
 
 _STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
+_NOT_OPENING = bytes(byte for byte in range(256) if byte not in b"[{")
 _SAMPLES = 8  # digits in a row among the sampled bytes that make a long number possible
 _SAMPLED_RUN = b"0" * _SAMPLES
 _TO_DIGITS = bytes(ord("0") if byte in b"0123456789.eE+-" else ord(" ") for byte in range(256))
@@ -75,7 +76,7 @@ def check_numbers(body: bytes, limits: Limits) -> None:
 
 def check_depth(body: bytes, limits: Limits) -> None:
     """Raise when objects and arrays nest deeper than `limits.depth`; about the cost of reading the text once."""
-    if body.count(b"[") + body.count(b"{") <= limits.depth:
+    if len(body.translate(None, _NOT_OPENING)) <= limits.depth:
         return
     # Without its strings the text falls apart at the quotes; innermost pairs then go level by level.
     bare = _STRINGS.sub(b"", body) if b"\\" in body else b"".join(body.split(b'"')[::2])

@@ -6,8 +6,8 @@ Codings, sources, links, suggestions and actions are written out as they are: th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -23,6 +23,7 @@ SelectionBehavior = Literal["at-most-one", "any"]
 
 _INDICATORS = frozenset({"info", "warning", "critical"})
 _BEHAVIORS = frozenset({"at-most-one", "any"})
+_starts_plainly = re.compile(r"https?://[A-Za-z0-9.:-]+(?:/|\Z)").match  # as nearly all addresses do
 
 
 class InvalidCard(CdsError):
@@ -32,11 +33,10 @@ class InvalidCard(CdsError):
 
 
 def _require_absolute(url: str | None, what: str) -> None:
-    if url is not None and not _is_absolute(url):
+    if url is not None and not (_starts_plainly(url) or _is_absolute(url)):
         raise InvalidCard(f"{what} must be an absolute URL.")
 
 
-@lru_cache(maxsize=512)
 def _is_absolute(url: str) -> bool:
     parts = urlsplit(url)
     return parts.scheme in ("http", "https") and bool(parts.netloc)

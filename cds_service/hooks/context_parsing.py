@@ -53,8 +53,16 @@ def context_type(hook: str) -> Any:
     return msgspec.defstruct("_Members", [(member.name, _FORMS[member.kind] | None, None) for member in defined])
 
 
-def parse_context(hook: str, members: RawMembers | msgspec.Struct, limits: Limits) -> Context:
-    """The context as its hook defines it; a MalformedRequest names the first member that does not hold."""
+def parse_context(
+    hook: str,
+    members: RawMembers | msgspec.Struct,
+    limits: Limits,
+    decoder: msgspec.json.Decoder[Any] | None = None,
+) -> Context:
+    """The context as its hook defines it, its resources decoded if there is a decoder for them.
+
+    A MalformedRequest names the first member that does not hold.
+    """
     defined = members_of(hook)
     if isinstance(members, msgspec.Struct):
         found = _take_defined(defined or (), members)
@@ -62,7 +70,11 @@ def parse_context(hook: str, members: RawMembers | msgspec.Struct, limits: Limit
         present = {name: raw for name, raw in members.items() if raw != _NULL}
         found = _read_defined(defined, present) if defined else _read_by_shape(present)
     resources = tuple(
-        [_read_resource(name, place, raw, limits) for name, raws in found.resources.items() for place, raw in raws]
+        [
+            _read_resource(name, place, raw, limits, decoder)
+            for name, raws in found.resources.items()
+            for place, raw in raws
+        ]
     )
     patient = found.texts.get("patientId", "").removeprefix("Patient/")
     if not patient:
@@ -198,14 +210,24 @@ def _read_any(name: str, raw: msgspec.Raw) -> Iterator[tuple[str, msgspec.Raw]]:
         yield name, raw
 
 
-def _read_resource(member: str, place: str, raw: msgspec.Raw, limits: Limits) -> ContextResource:
+def _read_resource(
+    member: str, place: str, raw: msgspec.Raw, limits: Limits, decoder: msgspec.json.Decoder[Any] | None
+) -> ContextResource:
     try:
-        head = _head.decode(raw)
-    except msgspec.ValidationError:
-        what = f"context.{place} must be a FHIR resource with a resourceType."
-        raise MalformedRequest(what, member=f"context.{place}") from None
+        decoded = None if decoder is None else decoder.decode(raw)
+    except msgspec.DecodeError:
+        decoded = None  # patient_data says what is wrong with it
+    if decoded is not None:
+        kind, ident = decoded.fhir_type, decoded.id
+    else:
+        try:
+            head = _head.decode(raw)
+        except msgspec.ValidationError:
+            what = f"context.{place} must be a FHIR resource with a resourceType."
+            raise MalformedRequest(what, member=f"context.{place}") from None
+        kind, ident = head.resourceType, head.id
     check_depth(bytes(raw), limits)
-    return ContextResource(head.resourceType, head.id, member, raw)
+    return ContextResource(kind, ident, member, raw, decoded)
 
 
 def _is_text(raw: msgspec.Raw) -> bool:

@@ -29,6 +29,7 @@ class ContextResource(msgspec.Struct, frozen=True, gc=False):
     id: str | None
     member: str  # the context member that it came in
     raw: msgspec.Raw
+    decoded: Any = None  # the same as logic reads it, where that could be had in one pass
 
     @property
     def reference(self) -> str:

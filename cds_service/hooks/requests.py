@@ -168,7 +168,7 @@ class RequestParser:
         return HookRequest(
             hook=envelope.hook,
             hook_instance=instance,
-            context=parse_context(envelope.hook, envelope.context, self.limits),
+            context=parse_context(envelope.hook, envelope.context, self.limits, self._resource),
             as_of=_as_of(extension, arrival),
             call_id=arrival.call_id,
             prefetch=envelope.prefetch or {},

@@ -1,8 +1,11 @@
-"""Text for cards: summaries of the right length, and foreign text that cannot become markup."""
+"""Text for cards: summaries of the right length, foreign text that cannot become markup, moments."""
 
 from __future__ import annotations
 
 import re
+from datetime import datetime
+
+import msgspec
 
 SUMMARY_LIMIT = 139  # CDS Hooks: fewer than 140 characters
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|~>:@])")
@@ -24,3 +27,9 @@ def escape(text: str) -> str:
     line = " ".join(text.split())
     line = line.replace("&", "&amp;").replace("<", "&lt;")
     return _MARKUP.sub(r"\\\1", line)
+
+
+def moment_text(moment: datetime) -> str:
+    """A moment to the second, as FHIR writes it: `2025-06-15T09:00:00Z`."""
+    text: str = msgspec.to_builtins(moment)
+    return text[:19] + text[19:].lstrip(".0123456789")

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 from cds_service.facts.availability import ABSENT, PARTIAL, UNOBTAINABLE, VALUE, Availability, combine
 from cds_service.facts.belonging import of_patient
@@ -18,7 +17,6 @@ from cds_service.fhir.model.types import r4
 from cds_service.fhir.references import parse_reference
 from cds_service.fhir.structs.decoding import Decoded, Decoder, SetAside
 from cds_service.fhir.structs.flavours import Struct
-from cds_service.hooks.contexts import ContextResource
 from cds_service.hooks.refusals import UnmetNeed
 from cds_service.hooks.requests import HookRequest
 from cds_service.patient_data.fhir_server import Budget, FhirServer, NotObtained
@@ -60,7 +58,8 @@ class _Job:
 
 def gather(request: HookRequest, needs: Sequence[Need], sources: Sources, reading: Reading) -> Facts:
     """The facts of the patient of a call; `UnmetNeed` when required data, or none at all, could be had."""
-    answers = read_prefetched(request.prefetch, needs, reading.decoder)
+    drafts = [draft.decoded for draft in request.context.resources if draft.decoded is not None]
+    answers, checked = read_prefetched(request.prefetch, needs, reading.decoder, drafts)
     for need in needs:
         if need.type_name == "Patient" and _is_another(request, answers[need.key]):
             answers[need.key] = NOT_SENT
@@ -83,8 +82,8 @@ def gather(request: HookRequest, needs: Sequence[Need], sources: Sources, readin
     batches, states, set_aside = _summed_up(needs, final, fetched)
     if request.said:
         batches.append(Batch(reading.decoder.collect(request.said).resources, Origin("said")))
-    context, drafts, bad = _context(request, reading.decoder)
-    batches += [Batch(members, Origin("context", member)) for member, members in drafts.items()]
+    context, own, bad = _context(request, reading.decoder, checked)
+    batches += [Batch(members, Origin("context", member)) for member, members in own.items()]
     return Facts(
         batches,
         as_of=request.as_of,
@@ -272,17 +271,18 @@ def _is_kind(name: str | None) -> bool:
 
 
 def _context(
-    request: HookRequest, decoder: Decoder
+    request: HookRequest, decoder: Decoder, checked: Iterable[Decoded]
 ) -> tuple[dict[str, object], dict[str, list[Struct]], list[SetAside]]:
     """The context for the logic: its simple members, and its resources (of this patient) by the member they came in."""
     sent = request.context
     members: dict[str, list[Struct]] = {}
     bad: list[SetAside] = []
+    pages = iter(checked)  # of those that were decoded with the request
     for draft in sent.resources:
         found = members.setdefault(draft.member, [])
-        resource = _decode(draft, decoder, bad)
-        if resource is not None and of_patient([resource], sent.patient_id, dict):
-            found.append(resource)
+        page = decoder.collect(draft.raw, flatten=False) if draft.decoded is None else next(pages)
+        bad += [replace(fault, key=draft.member) for fault in page.set_aside]
+        found += of_patient(page.resources, sent.patient_id, dict)
     context: dict[str, object] = {
         **sent.fields,
         "patientId": sent.patient_id,
@@ -295,10 +295,3 @@ def _context(
     for member, found in members.items():
         context[member] = tuple(found)
     return context, {member: found for member, found in members.items() if found}, bad
-
-
-def _decode(draft: ContextResource, decoder: Decoder, bad: list[SetAside]) -> Any:
-    decoded = decoder.collect(draft.raw, flatten=False)
-    if decoded.set_aside:
-        bad += [replace(fault, key=draft.member) for fault in decoded.set_aside]
-    return decoded.resources[0] if decoded.resources else None

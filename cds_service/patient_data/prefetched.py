@@ -37,8 +37,13 @@ NOT_OBTAINABLE = Answer(UNOBTAINABLE)
 NONE_RECORDED = Answer(NONE)
 
 
-def read_prefetched(values: Mapping[str, object], needs: Sequence[Need], decoder: Decoder) -> dict[str, Answer]:
-    """The answer to each need that the values under its key are; what is of another type than asked is as not sent."""
+def read_prefetched(
+    values: Mapping[str, object], needs: Sequence[Need], decoder: Decoder, drafts: Sequence[Struct] = ()
+) -> tuple[dict[str, Answer], list[Decoded]]:
+    """The answer to each need that the values under its key are; what is of another type than asked is as not sent.
+
+    Drafts are checked along with them.
+    """
     answers: dict[str, Answer] = {}
     asked: list[Need] = []
     decoded: list[Struct] = []
@@ -56,9 +61,10 @@ def read_prefetched(values: Mapping[str, object], needs: Sequence[Need], decoder
             answers[need.key] = judge([decoder.collect(value)], need)
         else:
             answers[need.key] = NOT_SENT  # an array, a string or a number is nothing that was asked for
-    for need, page in zip(asked, decoder.flatten_all(decoded), strict=True):
+    pages = decoder.flatten_all(decoded, drafts)
+    for need, page in zip(asked, pages, strict=False):
         answers[need.key] = judge([page], need)
-    return answers
+    return answers, pages[len(asked) :]
 
 
 def judge(pages: list[Decoded], need: Need) -> Answer:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from cds_service.errors import CdsError
+from cds_service.hooks.text import moment_text
 from cds_service.plans.activities import Subjects
 from cds_service.plans.apply import Activity
 from cds_service.plans.logic import Logic
@@ -50,7 +51,7 @@ class Subject(msgspec.Struct, frozen=True, gc=False):
     @property
     def as_of(self) -> str:
         """The decision time as FHIR dateTime."""
-        return self.at.isoformat("T", "seconds").replace("+00:00", "Z")
+        return moment_text(self.at)
 
 
 def defined_orders(

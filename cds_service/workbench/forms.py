@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from cds_service.hooks.cards import Response
 from cds_service.hooks.rendering import encode_json
 from cds_service.hooks.requests import HookRequest
+from cds_service.hooks.text import moment_text
 from cds_service.memory.database import MemoryUnavailable
 from cds_service.memory.forms import FormStore, KeptCall, Whom
 from cds_service.plans.offers import Site
@@ -38,7 +39,7 @@ class Forms:
         if not self.links.are_on(response):
             return
         received = request.received or request.as_of
-        call = KeptCall(service, request.as_of.isoformat(timespec="seconds"), request.client.name, request.body)
+        call = KeptCall(service, moment_text(request.as_of), request.client.name, request.body)
         self.store.keep(request.call_id, call, int(received.timestamp()) + self.links.seconds)
 
     def with_answers(self, request: HookRequest) -> HookRequest:
