@@ -47,6 +47,7 @@ Moment = Temporal | Uncertainty
 """A date or time, or what is only known to lie between two of them."""
 
 _DAYS_PER_YEAR, _DAYS_PER_MONTH = 365, 30  # calendar duration conversion, CQL reference, Equal
+_FAR = 3 * DAY_LENGTH  # so far apart, no two offsets change which of two days is the earlier one
 
 
 _evaluation_offset: ContextVar[int] = ContextVar("offset of the evaluation in minutes", default=0)
@@ -173,6 +174,11 @@ def compare(left: Moment | None, right: Moment | None, precision: Precision | No
     if left is None or right is None:
         return None
     kind = type(left)
+    if kind is DateTime and type(right) is DateTime:
+        apart = left.instant - right.instant  # type: ignore[union-attr]
+        named = left.precision >= _DAY and right.precision >= _DAY  # type: ignore[union-attr]
+        if not -_FAR < apart < _FAR and named and (precision is None or _DAY <= precision < _WEEK):
+            return 1 if apart > 0 else -1
     if kind is not type(right) or kind is Uncertainty:
         if kind is Uncertainty or type(right) is Uncertainty:
             return _compare_uncertain(left, right, precision)

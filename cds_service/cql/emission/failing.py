@@ -101,8 +101,11 @@ def is_dense(node: Typed, relations: Relations) -> bool:
         return all(is_dense(source.value, relations) for source in node.sources)
     if isinstance(node, DefinitionValue):
         return node.definition.body is not None and is_dense(node.definition.body, relations)
+    if isinstance(node, Apply) and node.signature.operator == "Flatten":
+        lists = node.arguments[0]
+        return isinstance(lists, ListValue) and all(is_dense(each, relations) for each in lists.elements)
     if isinstance(node, Apply) and node.signature.operator in (
-        "Union", "Distinct", "Intersect", "Except", "Skip", "Take", "Tail", "Flatten",
+        "Union", "Distinct", "Intersect", "Except", "Skip", "Take", "Tail",
     ):  # fmt: skip
         return all(is_dense(argument, relations) for argument in node.arguments if isinstance(argument.type, ListOf))
     if isinstance(node, Constant):
@@ -111,4 +114,20 @@ def is_dense(node: Typed, relations: Relations) -> bool:
         return node.conversion.kind in ("same", "list") and is_dense(node.operand, relations)
     if isinstance(node, ListValue):
         return all(isinstance(element, Constant) and element.value is not None for element in node.elements)
+    return False
+
+
+def is_known(node: Typed | None) -> bool:
+    """Whether the value plainly never is null."""
+    if isinstance(node, Apply):
+        is_flat = node.signature.operator == "Flatten" and isinstance(node.arguments[0], ListValue)
+        return node.signature.known or is_flat
+    if isinstance(node, Constant):
+        return node.value is not None
+    if isinstance(node, RetrieveValue):
+        return True
+    if isinstance(node, DefinitionValue):
+        return is_known(node.definition.body)
+    if isinstance(node, QueryValue):
+        return node.aggregate is None and node.gives_list and is_known(node.sources[0].value)
     return False

@@ -74,7 +74,8 @@ def _connected(node: Logical, writer: Writer) -> Py:
         writer.emit(f"{result} = {then}")
     with writer.block("else:"):
         writer.splice(lines)
-        writer.emit(f"{result} = {_combined(node, left, right, writer).text}")
+        rest = _combined(node, left, right, writer) if left.nullable else right  # known on the left: right is the rest
+        writer.emit(f"{result} = {rest.text}")
     return Py(result, left.nullable or right.nullable, simple=True)
 
 

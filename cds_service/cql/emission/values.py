@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cds_service.cql.emission.dispatch import emit
+from cds_service.cql.emission.failing import is_known
 from cds_service.cql.emission.sharing import key_of
 from cds_service.cql.emission.writer import Py, Writer, is_simple
 from cds_service.cql.entries import DefinitionEntry, ParameterEntry, ValueSetEntry
@@ -12,7 +13,6 @@ from cds_service.cql.runtime.structures import SYSTEM_SELECTORS
 from cds_service.cql.runtime.tracing import DEAF
 from cds_service.cql.static_types import ListOf, Named
 from cds_service.cql.tree import (
-    Apply,
     Bound,
     Constant,
     ContextValue,
@@ -26,7 +26,6 @@ from cds_service.cql.tree import (
     Noted,
     ParameterValue,
     Part,
-    QueryValue,
     RetrieveValue,
     TupleValue,
     ValueSetValue,
@@ -62,7 +61,7 @@ def emit_bound(node: Bound, writer: Writer) -> Py:
 def emit_definition(node: DefinitionValue, writer: Writer) -> Py:
     entry = node.definition
     name = writer.module.ask_definition(entry)
-    nullable = not _is_known(entry.body)
+    nullable = not is_known(entry.body)
     call = _asked(entry, name, writer, may_fail=writer.module.safety.may_fail(entry.body))
     if isinstance(node.type, ListOf) and node.type != entry.type:
         return Py(f"[{call}]", nullable=False)  # asked from the Unfiltered context
@@ -79,19 +78,6 @@ def _asked(entry: DefinitionEntry | ParameterEntry, name: str, writer: Writer, *
     if may_fail:
         known = f"({known} and {value}.__class__ is not Failed)"
     return f"({value} if {note}{known} else {name}(run))"
-
-
-def _is_known(body: object) -> bool:
-    """Whether a definition plainly never is null."""
-    if isinstance(body, Apply):
-        return body.signature.known
-    if isinstance(body, Constant):
-        return body.value is not None
-    if isinstance(body, RetrieveValue):
-        return True
-    if isinstance(body, QueryValue):
-        return body.aggregate is None and body.gives_list and _is_known(body.sources[0].value)
-    return False
 
 
 @emit.register

@@ -133,7 +133,8 @@ class Noted:
             elif slot in self._looked_at:  # known from the start
                 name, elements = self._looked_at[slot]
                 resource = self._held.get(name)
-                collect([(resource, element) for element in elements], noted)
+                if resource is not None:
+                    noted.update({(id(resource), element): resource for element in elements})
         return noted
 
 
