@@ -65,18 +65,17 @@ def derive_codings(resources: Sequence[Struct], derive: DeriveCodings) -> list[S
     """Put derived codings into concepts that have only text; the resources (of one type) that got some."""
     marked: dict[int, Struct] = {}
     for read, is_list, read_as in _places(resources[0].__class__) if resources else ():
-        values: Iterable[tuple[Struct, Any]] = zip(resources, map(read, resources), strict=True)
-        if is_list:
-            values = [(resource, concept) for resource, concepts in values for concept in concepts]
-        for resource, concept in values:
-            if concept is None:
+        for resource in resources:
+            value = read(resource)
+            if value is None:
                 continue
-            codings = concept.coding
-            # Most concepts have a code, and this is asked of every resource: they are through here.
-            if codings and codings[0].code:
-                continue
-            if _fill(concept, read_as, derive):
-                marked[id(resource)] = resource
+            for concept in value if is_list else (value,):
+                codings = concept.coding
+                # Most concepts have a code, and this is asked of every resource: they are through here.
+                if codings and codings[0].code:
+                    continue
+                if _fill(concept, read_as, derive):
+                    marked[id(resource)] = resource
     return list(marked.values())
 
 
