@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from itertools import repeat
 from operator import attrgetter
 from typing import Any
 
@@ -43,14 +42,14 @@ def look_for(place: Place, resources: Sequence[Struct], resolve: Resolve) -> Hit
         readers = _readers(resources[0].__class__, place.type_name, path)
     except UnreadElement:
         return None
-    concepts: Iterable[Any] = repeat(None) if readers.concept is None else map(readers.concept, resources)
-    others = readers.others
+    read, others = readers.concept, readers.others
     found: list[tuple[int, Struct]] = []
     all_bits = 0
     groups = place.groups
     of_code = groups.of_code
-    for resource, concept in zip(resources, concepts, strict=False):
+    for resource in resources:
         bits = 0
+        concept = read(resource) if read is not None else None
         if concept is not None:
             for coding in concept.coding:
                 known = of_code.get(coding.code)
