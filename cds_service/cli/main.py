@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import atexit
+import gc
 import sys
 from collections.abc import Mapping
 from importlib import import_module
@@ -36,6 +38,8 @@ _WRONG_USAGE = frozenset({"usage", "unusable-input"})  # codes of errors
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command that `arguments` name; the exit status is 0 all good, 1 findings, 2 wrong usage."""
+    if arguments is None:
+        atexit.register(gc.freeze)  # at its end the process need not look through all that it has loaded
     given = sys.argv[1:] if arguments is None else arguments
     wanted = next((argument for argument in given if not argument.startswith("-")), None)
     parser = argparse.ArgumentParser(prog="cds-service", description="Clinical reasoning over FHIR for CDS Hooks.")

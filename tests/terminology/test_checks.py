@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import requests
 
+from cds_service.terminology.authorities import installed_authorities
 from cds_service.terminology.check_digits import is_loinc_code, is_snomed_id
 from cds_service.terminology.checks import Authority, check_terminology
 from tests.terminology.artifacts import (
@@ -110,6 +111,8 @@ def test_what_a_set_does_not_say_of_itself() -> None:
 def test_icd_10_cm_against_its_release() -> None:
     release = pytest.importorskip("simple_icd_10_cm")
     every = dict.fromkeys(release.get_all_codes(True))
+    (installed,) = installed_authorities()
+    assert (installed.system, installed.displays) == (ICD, every)
     remarks = check_terminology(own(), [Authority(ICD, "ICD-10-CM April 2026", every)])
     assert [str(remark) for remark in remarks] == []
 
