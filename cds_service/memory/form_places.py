@@ -133,9 +133,10 @@ class CallFiles:
 
     def _close(self) -> None:
         if self._file is not None:
-            os.ftruncate(self._file, self._written)
-            os.close(self._file)
-            self._file = None
+            file, self._file = self._file, None
+            with suppress(OSError):  # then it keeps the room that it asked for until it expires
+                os.ftruncate(file, self._written)
+            os.close(file)
 
     def _new_file(self, minute: int) -> int:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 import uuid
@@ -100,6 +101,19 @@ def test_without_room_ahead_calls_are_kept_all_the_same(tmp_path: Path, monkeypa
     place.keep(first, 1300, b"a" * 1000)
     place.keep(last, 1300, b"told")
     assert (place.read(first, 1300), place.read(last, 1300)) == (b"a" * 1000, b"told")
+    place.flush()
+
+
+def test_room_that_cannot_be_given_back_costs_no_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr(os, "ftruncate", refuse)
+    first, last = ids(2)
+    place = CallFiles(tmp_path, SEAL, lambda: 1000.0)
+    place.keep(first, 1300, b"one")
+    place.keep(last, 1500, b"in the file of another minute")
+    assert place.read(first, 1300) == b"one"
     place.flush()
 
 
