@@ -93,7 +93,7 @@ def action_record(applied: Applied, proposals: Sequence[Proposal], logic: Logic)
         failures=tuple(dict.fromkeys(a.action.id for a in applied.walk() if a.outcome.state is State.FAILED)),
         indicator=worst_indicator([proposal.indicator for proposal in proposals]),
         plan=applied.plan.canonical,
-        evidence=evidence_behind(counting, logic, facts),
+        evidence=evidence_behind(counting, logic.facts, logic, facts),
     )
 
 

@@ -26,14 +26,26 @@ def evidence_of(judgement: Judgement, facts: FactCatalogue, silent: str | None =
 
     `silent` is a resource that logic looks at but that says nothing about the patient: an order without a reason.
     """
-    logic = judgement.logic
+    logic, record = judgement.logic, judgement.record
     if logic is None:
         return ()
+    asked = {*record.must_ask, *record.safety_ask}
+    return evidence_behind(_counting(judgement), facts, logic, asked, record.order, silent)
+
+
+def evidence_behind(
+    conditions: Iterable[tuple[Expression, ...]],
+    facts: FactCatalogue,
+    logic: Logic,
+    asked: Container[str],
+    order: str | None = None,
+    silent: str | None = None,
+) -> tuple[FactEvidence, ...]:
+    """The facts that conditions are made of, those that are known or asked for, each once."""
     from_text = logic.read_from_text()
-    asked = {*judgement.record.must_ask, *judgement.record.safety_ask}
-    order = judgement.record.order
+    met = {fact.id: fact for each in conditions for fact in facts.behind(each)}
     found = []
-    for fact in _met(judgement, facts).values():
+    for fact in met.values():
         if fact.id in asked or _is_known(fact, logic):  # looking for resources is the costly part
             entry = fact_evidence(fact, logic, from_text, order, silent)
             if entry is not None and (entry.value is not None or fact.id in asked):
@@ -41,30 +53,11 @@ def evidence_of(judgement: Judgement, facts: FactCatalogue, silent: str | None =
     return tuple(found)
 
 
-def evidence_behind(
-    conditions: Iterable[tuple[Expression, ...]], logic: Logic, asked: Container[str]
-) -> tuple[FactEvidence, ...]:
-    """The facts that conditions are made of, those that are known or asked for, each once."""
-    met = {fact.id: fact for each in conditions for fact in logic.facts.behind(each)}
-    from_text = logic.read_from_text() if met else frozenset()
-    found = (fact_evidence(fact, logic, from_text) for fact in met.values())
-    return tuple(entry for entry in found if entry is not None and (entry.value is not None or entry.fact in asked))
-
-
 def _is_known(fact: Fact, logic: Logic) -> bool:
     try:
         return logic.run.raw(fact.library, fact.define) is not None
     except CdsError:
         return False
-
-
-def _met(judgement: Judgement, facts: FactCatalogue) -> dict[str, Fact]:
-    """The facts that the conditions which count are made of."""
-    met: dict[str, Fact] = {}
-    for conditions in _counting(judgement):
-        for fact in facts.behind(conditions):
-            met.setdefault(fact.id, fact)
-    return met
 
 
 def _counting(judgement: Judgement) -> Iterable[tuple[Expression, ...]]:
