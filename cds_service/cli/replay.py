@@ -217,9 +217,9 @@ class _Report:
 
     def _with_reasons(self, changed: Iterable[Difference]) -> Iterator[tuple[Difference, tuple[Reason, ...]]]:
         """Where both versions of the content are at hand: the calls that changed, decided once more with both."""
-        runners = [each.side.runner for each in self.runs[::-1]]
-        traced = len(runners) > 1 and not self.runs[1].side.is_peer
-        tracer = Tracer(*runners) if traced and all(runners) else None  # type: ignore[arg-type]
+        before = self.runs[1].side if len(self.runs) > 1 else None
+        mine = before.runner if before is not None and not before.is_peer else None
+        tracer = Tracer(mine, self.after.side.runner) if mine and self.after.side.runner else None
         items = (item for part in self.after.slices for item in read_slice(part))
         for difference in changed:
             item = next((item for item in items if item.place == difference.id), None) if tracer else None

@@ -266,7 +266,7 @@ def test_the_newest_copy_wins_whatever_comes_first(old: Any, new: Any, first: st
 def test_a_copy_whose_meta_cannot_be_read_is_the_older_one() -> None:
     broken = observation("a", "1", status="preliminary", meta={"versionId": 9})
     found = facts([observation("a", "1", status="final", meta={"versionId": "1"}), broken], decoder=LEAN)
-    assert [each.status for each in found.retrieve("Observation")] == ["final"]  # type: ignore[attr-defined]
+    assert [each.status for each in found.retrieve("Observation")] == ["final"]  # type: ignore[attr-defined]  # classes are made from the model
 
 
 @pytest.mark.parametrize(
