@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-import msgspec
-
 SUMMARY_LIMIT = 139  # CDS Hooks: fewer than 140 characters
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|~>:@])")
 
@@ -31,5 +29,4 @@ def escape(text: str) -> str:
 
 def moment_text(moment: datetime) -> str:
     """A moment to the second, as FHIR writes it: `2025-06-15T09:00:00Z`."""
-    text: str = msgspec.to_builtins(moment)
-    return text[:19] + text[19:].lstrip(".0123456789")
+    return moment.isoformat("T", "seconds").replace("+00:00", "Z")

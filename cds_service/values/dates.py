@@ -173,12 +173,12 @@ def compare(left: Moment | None, right: Moment | None, precision: Precision | No
     """-1, 0 or 1 as left is before, at or after right; null where a component needed is not known."""
     if left is None or right is None:
         return None
-    kind = type(left)
-    if kind is DateTime and type(right) is DateTime:
-        apart = left.instant - right.instant  # type: ignore[union-attr]
-        named = left.precision >= _DAY and right.precision >= _DAY  # type: ignore[union-attr]
+    if type(left) is DateTime and type(right) is DateTime:
+        apart = left.instant - right.instant
+        named = left.precision >= _DAY and right.precision >= _DAY
         if not -_FAR < apart < _FAR and named and (precision is None or _DAY <= precision < _WEEK):
             return 1 if apart > 0 else -1
+    kind = type(left)
     if kind is not type(right) or kind is Uncertainty:
         if kind is Uncertainty or type(right) is Uncertainty:
             return _compare_uncertain(left, right, precision)

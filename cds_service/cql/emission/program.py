@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from cds_service.cql.compiler.scope import Program
 from cds_service.cql.emission.emptiness import for_empty_lists
@@ -23,6 +23,8 @@ from cds_service.cql.runtime.vocabularies import NoTerminology
 from cds_service.cql.semantic_errors import too_deep
 from cds_service.cql.static_types import Typed
 
+Declared = TypeVar("Declared", bound=Entry)
+
 
 class Functions:
     """The callables of a program, written when they are first asked for; safe to ask from several threads."""
@@ -40,21 +42,11 @@ class Functions:
 
     def definition(self, entry: DefinitionEntry) -> Callable[[Any], Any]:
         """The function of a definition."""
-        found = self.module.namespace.get(f"d{entry.slot}")
-        if found is None:
-            self.prepare((entry,))
-            found = self.module.namespace[f"d{entry.slot}"]
-        return found  # type: ignore[return-value]
+        return self._function(f"d{entry.slot}", self.module.ask_definition, entry)
 
     def parameter(self, entry: ParameterEntry) -> Callable[[Any], Any]:
         """The function of a parameter."""
-        found = self.module.namespace.get(f"p{entry.slot}")
-        if found is None:
-            with self._lock:
-                self.module.ask_parameter(entry)
-                self._write()
-            found = self.module.namespace[f"p{entry.slot}"]
-        return found  # type: ignore[return-value]
+        return self._function(f"p{entry.slot}", self.module.ask_parameter, entry)
 
     def written(self, entry: Entry) -> Callable[..., Any]:
         """The function of any declaration."""
@@ -62,13 +54,15 @@ class Functions:
             return self.definition(entry)
         if isinstance(entry, ParameterEntry):
             return self.parameter(entry)
-        found = self.module.namespace.get(f"f{entry.slot}")
-        if found is None:
+        return self._function(f"f{entry.slot}", self.module.ask_function, entry)
+
+    def _function(self, name: str, ask: Callable[[Declared], str], entry: Declared) -> Callable[..., Any]:
+        if name not in self.module.namespace:
             with self._lock:
-                self.module.ask_function(entry)
+                ask(entry)
                 self._write()
-            found = self.module.namespace[f"f{entry.slot}"]
-        return found  # type: ignore[return-value]
+        found: Any = self.module.namespace[name]
+        return cast(Callable[..., Any], found)
 
     def expression(self, node: Typed) -> Callable[[Any], Any]:
         """The function of a part of a definition."""
