@@ -95,12 +95,16 @@ def test_an_item_that_is_too_long_is_reported_and_the_rest_goes_on(
 @pytest.mark.parametrize(
     ("name", "body", "places"),
     [
-        ("a.ndjson.gz", gzip.compress(b"1\n2\n")[:-4], ["a.ndjson.gz:3"]),
+        ("a.ndjson.gz", gzip.compress(b"1\n2\n", mtime=0)[:-4], ["a.ndjson.gz:3"]),
         ("a.ndjson.gz", b"no gzip", ["a.ndjson.gz:1"]),
         ("a.ndjson.bz2", b"no bzip2", ["a.ndjson.bz2:1"]),
         ("a.ndjson.xz", lzma.compress(b"1\n")[:-4], ["a.ndjson.xz:2"]),
-        ("a.json.gz", gzip.compress(b"{}")[:-4], ["a.json.gz"]),
-        ("Patient.ndjson.gz", gzip.compress(b'{"resourceType":"Patient","id":"p"}\n')[:-4], ["Patient.ndjson.gz:2"]),
+        ("a.json.gz", gzip.compress(b"{}", mtime=0)[:-4], ["a.json.gz"]),
+        (
+            "Patient.ndjson.gz",
+            gzip.compress(b'{"resourceType":"Patient","id":"p"}\n', mtime=0)[:-4],
+            ["Patient.ndjson.gz:2"],
+        ),
     ],
 )
 def test_a_damaged_file_is_reported_and_the_rest_goes_on(
