@@ -50,6 +50,7 @@ from cds_service.patient_data.gather import gather
 from cds_service.patient_data.sources import Sources
 from cds_service.pipeline import Decision, Manner, decide_on
 from cds_service.plans.offers import Site
+from cds_service.replay.content_files import digest
 from cds_service.replay.recording import Recorder
 from cds_service.settings import Settings, default_content
 from cds_service.workbench.bench import Bench, Latency
@@ -114,7 +115,7 @@ def prepare(settings: Settings) -> Prepared:
         lambda: fhir_measures(lambda: knowledge, limits),
         lambda: terminology_operations(knowledge.terminology, limits),
     )
-    forms = forms_of(settings)
+    forms = forms_of(settings, knowledge)
     decide = decider_of(knowledge, settings, forms)
     offers = offers_of(knowledge, settings, decide if forms is None else _with_answers(decide, forms))
     prepared = prepare_with(settings, offers, blueprints)
@@ -179,7 +180,7 @@ def decider_of(knowledge: Knowledge, settings: Settings, forms: Forms | None) ->
     return decide
 
 
-def forms_of(settings: Settings) -> Forms | None:
+def forms_of(settings: Settings, knowledge: Knowledge) -> Forms | None:
     """The form behind question cards; None where the site has none."""
     if settings.form_minutes == 0:
         return None
@@ -189,8 +190,16 @@ def forms_of(settings: Settings) -> Forms | None:
     return Forms(
         links,
         FormStore(database, secret, most_bytes=settings.form_megabytes * 1_000_000),
+        _identity_of_content(settings),
+        knowledge.looked_through,
         settings.smart_client is not None,
     )
+
+
+def _identity_of_content(settings: Settings) -> str:
+    """The same for all processes, here and on other machines, that decide alike."""
+    elsewhere = secrets.token_hex(8) if settings.terminology_server else ""  # what that says may be different each time
+    return f"{version()} {settings.canonical} {digest(content_folders(settings))} {elsewhere}"
 
 
 @cache
@@ -285,8 +294,8 @@ def create_app(prepared: Prepared, worker: int = 0) -> Application:
     )
 
     def remember(service: str, request: HookRequest, decided: Decided) -> None:
-        if prepared.forms is not None:
-            prepared.forms.remember(service, request, decided.response)
+        if prepared.forms is not None and isinstance(decided, Decision):
+            prepared.forms.remember(service, request, decided.response, decided.trace.facts)
         if settings.store_decisions:
             decision_store.keep(_kept(service, request, decided))
 

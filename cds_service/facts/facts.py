@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from copy import copy
 from datetime import date, datetime
 from typing import Any
@@ -52,6 +52,7 @@ class Facts:
         "_is_closed",
         "_members",
         "_retrieved",
+        "_sites",
         "_texts",
         "_unreadable",
         "as_of",
@@ -84,6 +85,7 @@ class Facts:
         self._texts = texts
         self._derived: dict[int, Struct] = {}
         self._hits: dict[tuple[str, str], Hits] = {}
+        self._sites: Sites | None = None
         self._indexes: dict[tuple[str, str], Index] = {}
         self._members: dict[str, Members] = {}
         self._retrieved: dict[tuple[str, str | None, int], list[Struct]] = {}
@@ -162,6 +164,7 @@ class Facts:
     def found_at(self, sites: Sites) -> int:
         """Which of the groups that are looked for a retrieve finds something in, a bit for each."""
         found = 0
+        self._sites = sites
         names = {*self._by_type, *self._context_types}
         if self._texts is not None and self._has_reports():
             names.add("Observation")  # what a report says may be the only one
@@ -181,6 +184,23 @@ class Facts:
                     found |= hits.bits & place.mask
                     self._hits[name, place.code_path] = hits
         return found
+
+    def unsought(self, looked_through: Container[str]) -> Container[int] | None:
+        """The identities of the resources without a code that logic looks for, of types that it does not look through.
+
+        None where that is not known, where it looks at everything, or where words were read as codes.
+        """
+        if self._sites is None or self._derived or "Resource" in looked_through:
+            return None
+        left: set[int] = set()
+        for name, resources in self._by_type.items():
+            paths = [place.code_path for place in self._sites.by_type.get(name, ()) if place.code_path is not None]
+            hits = [self._hits.get((name, path)) for path in paths]
+            if paths and None not in hits and name not in looked_through:
+                left.update(map(id, resources))
+                for hit in hits:
+                    left.difference_update([id(resource) for _, resource in hit.resources] if hit else ())
+        return left
 
     def codes(self, type_name: str, code_path: str) -> Iterable[Pair]:
         """The distinct codes that the resources of a type have at a path."""

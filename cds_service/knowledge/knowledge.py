@@ -38,6 +38,8 @@ class Knowledge:
     # For logic that does not look at "Unreadable" itself: the resource types that each expression reads.
     reads: Mapping[Expression, frozenset[str]] = field(default_factory=dict)
     parameter_names: frozenset[str] = frozenset()  # that some library declares
+    # The types of which every resource may matter to a call; of others, those with a code that logic looks for.
+    looked_through: frozenset[str] = frozenset({"Resource"})
     warnings: tuple[CdsError, ...] = ()
 
     @property

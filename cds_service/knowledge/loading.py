@@ -37,6 +37,8 @@ UNREADABLE = "Unreadable"
 _ORDER_ELEMENTS = frozenset({"id", "code", "status", "intent", "bodySite", "subject", "reasonCode", "reasonReference"})
 # What reading the words of a report takes.
 _REPORT_ELEMENTS = frozenset({"id", "status", "effective", "issued", "conclusion", "conclusionCode"})
+# Resources are understood by what they refer to: by their drug or device, and appointments by their order.
+_REFERRED_TO = frozenset({"Medication", "Device", "Substance", "ServiceRequest"})
 _BY_HOOK = {"order-dispatch": ("ServiceRequest",), "appointment-book": ("Appointment",)}
 
 
@@ -149,6 +151,7 @@ def make_knowledge(
         site_parameters=parameters,
         reads=_unreadable_reads(definitions, reach),
         parameter_names=frozenset(p.name for name in compiled.libraries for p in compiled.parameters(name)),
+        looked_through=_looked_through(compiled, definitions, services, reach),
     )
 
 
@@ -309,6 +312,24 @@ def _libraries_of_calls(
     texts = definitions.content.libraries
     found = {text.name for name in begun for text in closure(texts, name)}
     return frozenset(name for name in compiled.libraries if name in found or name not in texts)
+
+
+def _looked_through(
+    compiled: CompiledLibraries,
+    definitions: Definitions,
+    services: Mapping[str, KnownService],
+    reach: DefinitionReach,
+) -> frozenset[str]:
+    named = [expression for expression, _, _ in definitions.expressions()]
+    for service in services.values():
+        named += service.expressions()
+    keys = {*defines_of(named), *(fact.key for fact in definitions.facts.facts)}
+    texts = definitions.content.libraries
+    inline = (d for library in compiled.libraries if library not in texts for d in compiled.definitions(library))
+    keys |= {(each.library, each.name) for each in inline}
+    found = reach.looked_through(keys) | _REFERRED_TO
+    follows = any(isinstance(expression, FhirPath) and "resolve" in expression.text for expression in named)
+    return found | {"Resource"} if follows else found
 
 
 def _with_contained(name: str, elements: Any) -> Any:

@@ -1,8 +1,7 @@
 """Where the calls behind forms lie until they expire: in files beside an SQLite database, else in a table.
 
-Thousands of calls are kept for each one whose form is opened, and a call may be half a megabyte. To encrypt it and to
-append it to a file at once costs next to nothing; compressing it, or having a database take it in, costs more than
-deciding it, and so does holding on to it for a while: the next call then needs memory that is new.
+Thousands of calls are kept for each one whose form is opened. To encrypt them and to append them to a file costs next
+to nothing; compressing them, or having a database take them in, costs more than deciding them.
 """
 
 from __future__ import annotations
@@ -14,12 +13,14 @@ import shutil
 import struct
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import groupby
 from pathlib import Path
 from typing import Final, Protocol
 
 from cds_service.memory.database import Database
+from cds_service.memory.form_queue import Told
 from cds_service.memory.form_table import CallTable
 from cds_service.memory.sealing import Seal
 
@@ -37,14 +38,14 @@ _STEP: Final = 16 * 1024 * 1024  # bytes that one process writes before it looks
 class CallPlace(Protocol):
     """Takes calls and gives them back, to all processes that share the database."""
 
-    def keep(self, call_id: str, expires: int, told: bytes) -> None:
-        """Keep what is told of a call until that second; where that is not possible, the log says so."""
+    def write(self, calls: Sequence[Told]) -> None:
+        """Keep what is told of calls; where that is not possible, the log says so."""
 
     def read(self, call_id: str, expires: int) -> bytes | None:
         """What is kept of a call; None where it is not, or no longer, kept."""
 
-    def flush(self) -> None:
-        """Write what waits, and end."""
+    def close(self) -> None:
+        """Let go of what is open."""
 
 
 def place_beside(
@@ -73,18 +74,24 @@ class CallFiles:
         self._written, self._reserved = 0, 0  # bytes of the file: those of calls, and those that the disk has given it
         self._lock = threading.Lock()
 
-    def keep(self, call_id: str, expires: int, told: bytes) -> None:
-        """Append the call to the file of its minute."""
-        ident = _bytes_of(call_id)
-        nonce, sealed = self._seal.closed(told, _HEAD.pack(ident, expires, 0)[:-8])
-        head = _HEAD.pack(ident, expires, len(nonce) + len(sealed))
-        with self._lock:
-            try:
-                self._append(expires // _MINUTE, (head, nonce, sealed))
-            except OSError as error:
-                if not isinstance(error, _NoRoom):
-                    self._close()  # what is written next must not follow half a call
-                _log.warning("a call was not kept for its form: %s", error.strerror, extra={"id": call_id})
+    def write(self, calls: Sequence[Told]) -> None:
+        """Append calls to the files of their minutes."""
+        for minute, together in groupby(calls, lambda call: call.expires // _MINUTE):
+            several = tuple(together)
+            pieces = [piece for call in several for piece in self._pieces(call)]
+            with self._lock:
+                try:
+                    self._append(minute, pieces)
+                except OSError as error:
+                    if not isinstance(error, _NoRoom):
+                        self._end_file()  # what is written next must not follow half a call
+                    for call in several:
+                        _log.warning("a call was not kept for its form: %s", error.strerror, extra={"id": call.call_id})
+
+    def _pieces(self, call: Told) -> tuple[bytes, bytes, bytes]:
+        ident = _bytes_of(call.call_id)
+        nonce, sealed = self._seal.closed(call.told, _HEAD.pack(ident, call.expires, 0)[:-8])
+        return _HEAD.pack(ident, call.expires, len(nonce) + len(sealed)), nonce, sealed
 
     def read(self, call_id: str, expires: int) -> bytes | None:
         """Look through the files of the minute, whichever process wrote them."""
@@ -98,17 +105,17 @@ class CallFiles:
                     return self._seal.opened(sealed, head)
         return None
 
-    def flush(self) -> None:
-        """Let go of the file; all of it is written."""
+    def close(self) -> None:
+        """Let go of the file, and remove those that have expired."""
         self._ended.set()
         with self._lock:
-            self._close()
+            self._end_file()
             if self._folder.is_dir():
                 self._purge()
 
-    def _append(self, minute: int, pieces: tuple[bytes, ...]) -> None:
+    def _append(self, minute: int, pieces: Sequence[bytes]) -> None:
         if self._file is None or minute != self._minute:
-            self._close()
+            self._end_file()
             self._file, self._minute = self._new_file(minute), minute
             self._written, self._reserved = 0, 0
         length = sum(map(len, pieces))
@@ -131,7 +138,7 @@ class CallFiles:
             os.posix_fallocate(file, self._written, size)
         self._reserved = self._written + size
 
-    def _close(self) -> None:
+    def _end_file(self) -> None:
         if self._file is not None:
             file, self._file = self._file, None
             with suppress(OSError):  # then it keeps the room that it asked for until it expires
@@ -158,7 +165,7 @@ class CallFiles:
         while not self._ended.wait(_TIDY_SECONDS):
             with self._lock:
                 if self._minute < self._clock() // _MINUTE:
-                    self._close()
+                    self._end_file()
                 try:
                     self._purge()
                     if self._file is None and not any(self._folder.iterdir()):

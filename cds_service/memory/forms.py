@@ -19,21 +19,24 @@ import msgspec
 
 from cds_service.memory.database import Database, Session
 from cds_service.memory.form_places import MOST_BYTES, place_beside
+from cds_service.memory.form_queue import GATHER_SECONDS, CallQueue, Told
 from cds_service.memory.sealing import Seal
 
+_ON_ITS_WAY = 3 * GATHER_SECONDS  # within this a call that was answered is written
 _LOOK_SECONDS = 0.2  # how often is looked whether anybody has answered anything
 _ANSWERED = "SELECT sealed FROM form_answers WHERE id = ? AND expires >= ?"
 _ANSWER = """INSERT INTO form_answers (id, expires, sealed) VALUES (?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET expires = excluded.expires, sealed = excluded.sealed"""
 
 
-class KeptCall(msgspec.Struct, frozen=True):
-    """A call as it came: its service, the moment it was decided for, who sent it, and its body."""
+class KeptCall(msgspec.Struct, frozen=True, gc=False):
+    """A call: its service, the moment it was decided for, who sent it, and its body (whole, or what matters)."""
 
     service: str
     as_of: str
     client: str
     body: bytes
+    content: str = ""  # with which the body can be decided, where it has only what logic can find; else any
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +62,27 @@ class FormStore:
         self._database, self._key, self._clock = database, key, clock
         self._seal = Seal(key)
         self._place = place_beside(database, self._seal, clock, most_bytes)
+        self._queue = CallQueue(self._place.write)
         self._looked, self._answered_until = float("-inf"), 0
 
     # --- calls
 
     def keep(self, call_id: str, call: KeptCall, expires: int) -> None:
         """Keep a call until then; where that is not possible, its form will say that it cannot be opened."""
-        self._place.keep(call_id, expires, msgspec.msgpack.encode(call))
+        self._queue.add(Told(call_id, expires, msgspec.msgpack.encode(call)))
 
     def get(self, call_id: str, expires: int) -> KeptCall | None:
         """The call of that id and expiry; None where it is not, or no longer, kept."""
         told = self._place.read(call_id, expires)
+        if told is None and expires >= self._clock():
+            time.sleep(_ON_ITS_WAY)  # here or in another process
+            told = self._place.read(call_id, expires)
         return None if told is None else msgspec.msgpack.decode(told, type=KeptCall)
 
     def flush(self) -> None:
         """Write what waits, and end."""
-        self._place.flush()
+        self._queue.flush()
+        self._place.close()
 
     # --- answers
 

@@ -17,7 +17,7 @@ from flask.typing import ResponseReturnValue
 
 from cds_service.hooks.rendering import encode_json, response_json
 from cds_service.knowledge.services import KnownService
-from cds_service.memory.forms import FormStore, KeptCall, Whom
+from cds_service.memory.forms import KeptCall, Whom
 from cds_service.plans.extensions import listed
 from cds_service.plans.questions import Question
 from cds_service.workbench.assertions import observations_of, question_book, with_assertions
@@ -64,10 +64,12 @@ class Filled:
 class Form:
     """The form of one link."""
 
-    def __init__(self, bench: Bench, handle: Handle, store: FormStore) -> None:
-        kept = store.get(handle.call_id, handle.expires)
+    def __init__(self, bench: Bench, handle: Handle, forms: Forms) -> None:
+        kept = forms.store.get(handle.call_id, handle.expires)
         if kept is None:
             raise FormClosed("The call behind this link is gone.", remedy="Call up the advice again.")
+        if kept.content not in ("", forms.content):
+            raise FormClosed("The rules were changed since this link was made.", remedy="Call up the advice again.")
         self.bench, self.handle, self.kept = bench, handle, kept
         self.service = bench.service(kept.service)
         self.request = _request_of(kept, bench)
@@ -140,7 +142,7 @@ def form_pages(bench: Bench, about: About, forms: Forms, ehrs: Ehrs) -> Blueprin
     explain_errors(blueprint)
 
     def opened(text: str) -> Form:
-        return Form(bench, forms.links.open(text), forms.store)
+        return Form(bench, forms.links.open(text), forms)
 
     @blueprint.get(f"{PATH}launch")
     def launch() -> ResponseReturnValue:

@@ -166,3 +166,59 @@ def test_what_is_kept_is_sealed_and_ends(tmp_path: Any) -> None:
     assert store.get(CALL, 1060) is None
     assert store.filed(whom) == []
     database.close()
+
+
+def with_much_else(request: dict[str, Any]) -> dict[str, Any]:
+    """The call with hundreds of blood counts."""
+    patient = {"reference": f"Patient/{request['context']['patientId']}"}
+    code = {"coding": [{"system": "http://loinc.org", "code": "718-7"}]}
+    request["prefetch"]["observation"]["entry"] += [
+        {
+            "resource": {
+                "resourceType": "Observation",
+                "id": f"hb{n}",
+                "status": "final",
+                "code": code,
+                "subject": patient,
+            }
+        }
+        for n in range(300)
+    ]
+    return request
+
+
+def test_of_a_large_call_what_matters_is_kept(site: Site) -> None:
+    forms = site.prepared.forms
+    assert forms is not None
+    request = with_much_else(asking_request(site, "form-6"))
+    link = link_of(site.call("vcf-order-sign", request))
+    assert "answer-symptomatic" in opened(site, link)
+    handle = forms.links.open(link.rpartition("/")[2])
+    kept = forms.store.get(handle.call_id, handle.expires)
+    assert kept is not None
+    assert kept.content == forms.content
+    assert b"718-7" not in kept.body
+    assert b"symptomatic" in kept.body
+    page = site.client().post(link.removeprefix(site.url), data={"answer-symptomatic": "true"}).get_data(as_text=True)
+    assert "usually appropriate" in page
+
+
+def test_a_call_of_which_a_part_was_kept_is_not_decided_by_other_rules(site: Site) -> None:
+    forms = site.prepared.forms
+    assert forms is not None
+    handle = Handle(CALL, "ask-abc", int(time.time()) + 60)
+    forms.store.keep(
+        CALL, KeptCall("vcf-order-sign", "2025-06-15T09:00:00+00:00", "any", b"{}", "others"), handle.expires
+    )
+    answer = site.client().get(f"/form/{forms.links.text_of(handle)}")
+    assert answer.status_code == 404
+    assert "rules were changed" in answer.get_data(as_text=True)
+
+
+def test_a_link_whose_call_was_not_kept_says_so(site: Site) -> None:
+    forms = site.prepared.forms
+    assert forms is not None
+    handle = Handle("0f6f2c0e-5d0c-4a5e-9a5c-3b1d4c1f7a11", "ask-abc", int(time.time()) + 60)
+    answer = site.client().get(f"/form/{forms.links.text_of(handle)}")
+    assert answer.status_code == 404
+    assert "is gone" in answer.get_data(as_text=True)
