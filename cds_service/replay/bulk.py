@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -32,6 +33,10 @@ class _Reference(msgspec.Struct):
     reference: Any = None
 
 
+class _Participant(msgspec.Struct):
+    actor: _Reference | None = None
+
+
 class _Line(msgspec.Struct):
     resourceType: Any = None
     id: Any = None
@@ -40,13 +45,22 @@ class _Line(msgspec.Struct):
     beneficiary: _Reference | None = None
     individual: _Reference | None = None
     for_: _Reference | None = msgspec.field(default=None, name="for")
+    participant: list[_Participant] = []
+    actor: _Reference | list[_Reference] | None = None
+    deliverTo: _Reference | None = None
+    candidate: _Reference | None = None
 
 
 _decoder = msgspec.json.Decoder(_Line)
+# These name patients, but are about none of them alone.
+_OF_SEVERAL = frozenset({"AuditEvent", "Group", "Person", "Provenance", "Schedule"})
 
 
 def patient_of(line: bytes) -> tuple[str | None, str | None, str | None]:
-    """Type and id of a resource, and the id of the patient it is about."""
+    """Type and id of a resource, and the id of the patient it is about.
+
+    Empty where it is about something else, a group or a device; None where it does not say.
+    """
     try:
         found = _decoder.decode(line)
     except (msgspec.DecodeError, RecursionError):
@@ -55,14 +69,17 @@ def patient_of(line: bytes) -> tuple[str | None, str | None, str | None]:
     ident = found.id if isinstance(found.id, str) else None
     if kind == "Patient":
         return kind, ident, ident
-    subjects = found.subject if isinstance(found.subject, list) else [found.subject]
-    for reference in (*subjects, found.patient, found.beneficiary, found.individual, found.for_):
+    several = [each if isinstance(each, list) else [each] for each in (found.subject, found.actor)]
+    single = (found.patient, found.beneficiary, found.individual, found.for_, found.deliverTo, found.candidate)
+    patient: str | None = "" if kind in _OF_SEVERAL else None
+    for reference in (*chain(*several), *single, *(each.actor for each in found.participant)):
         text = reference.reference if reference is not None else None
         if isinstance(text, str):
             parsed = parse_reference(text)
             if parsed.type == "Patient":
                 return kind, ident, parsed.id
-    return kind, ident, None
+            patient = ""
+    return kind, ident, patient
 
 
 def is_bulk(names: Sequence[str], resource_types: frozenset[str]) -> bool:
@@ -116,11 +133,17 @@ def _spill(names: Sequence[str], folder: Path, faults: Path) -> None:
                             broken.write(f"{name}:{number}\tis no resource\n")
                         elif kind == "Patient" and not ident:
                             broken.write(f"{name}:{number}\tis a Patient without id\n")
-                        elif patient is not None:
+                        elif patient:
                             place = zlib.crc32(patient.encode()) % count
                             files[place].write(patient.encode() + b"\t" + text)
-                        elif ident is not None and r4().type(kind).patient_path is None and room > 0:
+                        elif r4().type(kind).patient_path is not None:
+                            if patient is None:
+                                broken.write(f"{name}:{number}\tnames no patient\n")
+                        elif ident is not None:
                             room -= len(text)
+                            if room < 0:
+                                broken.write(f"{name}:{number}\tis beyond what several patients may share\n")
+                                continue
                             common.write(f"{kind}/{ident}\t".encode() + text)
             except DamagedFile:
                 broken.write(f"{name}:{number + 1}\tcannot be decompressed, nor can what follows\n")

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cds_service.replay import bulk
 from cds_service.replay.bulk import patient_of
 from cds_service.replay.failures import UnusableInput
 from cds_service.replay.inputs import Item, cut, find_files, read_slice, slices_of
@@ -153,8 +154,20 @@ def resource(kind: str, ident: str, **members: Any) -> dict[str, Any]:
         (resource("Coverage", "c", beneficiary={"reference": "Patient/p1"}), "p1"),
         (resource("Task", "c", **{"for": {"reference": "Patient/p1"}}), "p1"),
         (resource("Account", "c", subject=[{"reference": "Patient/p1"}]), "p1"),
-        (resource("Group", "c"), None),
-        (resource("Observation", "c", subject={"reference": "Device/p1"}), None),
+        (resource("AppointmentResponse", "c", actor={"reference": "Patient/p1"}), "p1"),
+        (resource("SupplyRequest", "c", deliverTo={"reference": "Patient/p1"}), "p1"),
+        (
+            resource(
+                "Appointment",
+                "c",
+                participant=[{"actor": {"reference": "Location/x"}}, {"actor": {"reference": "Patient/p1"}}],
+            ),
+            "p1",
+        ),
+        (resource("Encounter", "c", participant=[{"individual": {"reference": "Practitioner/p1"}}]), None),
+        (resource("Group", "c"), ""),
+        (resource("Observation", "c", subject={"reference": "Device/p1"}), ""),
+        (resource("Observation", "c"), None),
     ],
 )
 def test_whose_a_resource_is(given_resource: dict[str, Any], expected: str | None) -> None:
@@ -223,6 +236,8 @@ def test_calls_beside_an_export_are_read_too(tmp_path: Path) -> None:
         (b"[]", "is no resource"),
         (b'{"resourceType": "Foo", "id": "1"}', "is no resource"),
         (b'{"resourceType": "Patient"}', "is a Patient without id"),
+        (b'{"resourceType": "Observation", "id": "1", "subject": {"display": "Ann"}}', "names no patient"),
+        (b'{"resourceType": "Condition", "id": "1"}', "names no patient"),
     ],
 )
 def test_a_broken_line_of_an_export_has_its_place(tmp_path: Path, line: bytes, told: str) -> None:
@@ -231,3 +246,17 @@ def test_a_broken_line_of_an_export_has_its_place(tmp_path: Path, line: bytes, t
     items = read([export], tmp_path / "work")
     assert [(item.place, item.fault) for item in items if item.fault] == [(f"{export / 'Patient.ndjson'}:2", told)]
     assert {item.place for item in items if not item.fault} == {"Patient/p", "Patient/q"}
+
+
+def test_what_is_about_something_else_than_a_patient_is_no_fault(tmp_path: Path) -> None:
+    other = b'{"resourceType": "Observation", "id": "1", "subject": {"reference": "Device/pump"}}\n'
+    export = export_of(tmp_path / "export", Observation=other, Patient=lines(resource("Patient", "p")))
+    assert [(item.place, item.fault) for item in read([export], tmp_path / "work")] == [("Patient/p", None)]
+
+
+def test_more_than_patients_may_share_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "_MOST_SHARED", 60)
+    drugs = lines(resource("Medication", "a"), resource("Medication", "b"))
+    export = export_of(tmp_path / "export", Medication=drugs, Patient=lines(resource("Patient", "p")))
+    faults = [(item.place, item.fault) for item in read([export], tmp_path / "work") if item.fault]
+    assert faults == [(f"{export / 'Medication.ndjson'}:2", "is beyond what several patients may share")]
