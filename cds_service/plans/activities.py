@@ -34,6 +34,7 @@ class Kind:
     priority: bool = True
     canonical: str = ""  # "list", "single" or empty
     description: str = ""
+    moments: tuple[str, ...] = ()  # when it was made; the type requires these
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -51,7 +52,7 @@ KINDS: Mapping[str, Kind] = {
         description="description",
     ),
     "Claim": Kind(
-        subject="patient", encounter="", requester="", code="", intent="", priority=False,
+        subject="patient", encounter="", requester="", code="", intent="", priority=False, moments=("created",),
         defaults={"use": "preauthorization"},
     ),
     "CommunicationRequest": Kind(
@@ -68,12 +69,15 @@ KINDS: Mapping[str, Kind] = {
     "EnrollmentRequest": Kind(subject="candidate", encounter="", requester="", code="", intent="", priority=False),
     "ImmunizationRecommendation": Kind(
         subject="patient", encounter="", requester="", code="", intent="", status="", priority=False,
+        moments=("date",),
     ),
     "MedicationRequest": Kind(
         code="", product="medication", dosage="dosageInstruction", quantity="dispenseRequest.quantity",
         performer_type="performerType", do_not_perform=True, canonical="list",
     ),
-    "NutritionOrder": Kind(subject="patient", requester="orderer", code="", canonical="list", priority=False),
+    "NutritionOrder": Kind(
+        subject="patient", requester="orderer", code="", canonical="list", priority=False, moments=("dateTime",),
+    ),
     "RequestGroup": Kind(requester="author", intent="proposal", canonical="list"),
     "ServiceRequest": Kind(
         body_site="bodySite", timing="occurrence", location="locationReference", location_is_list=True,
@@ -87,7 +91,10 @@ KINDS: Mapping[str, Kind] = {
         subject="for", intent="proposal", location="location", canonical="single", description="description",
         timing="executionPeriod",
     ),
-    "VisionPrescription": Kind(subject="patient", requester="prescriber", code="", intent="", priority=False),
+    "VisionPrescription": Kind(
+        subject="patient", requester="prescriber", code="", intent="", priority=False,
+        moments=("created", "dateWritten"),
+    ),
 }  # fmt: skip
 
 # The elements of an activity that say what is to be done.
@@ -126,6 +133,12 @@ def request_from(activity: Mapping[str, Any], subjects: Subjects) -> dict[str, A
     _name_people(request, type_name, kind, subjects)
     _describe(request, activity, kind)
     return request
+
+
+def moments_of(request: Mapping[str, Any]) -> list[str]:
+    """The elements that a request lacks and that say when it was made."""
+    kind = KINDS.get(str(request["resourceType"]))
+    return [name for name in kind.moments if name not in request] if kind is not None else []
 
 
 def _name_origin(request: dict[str, Any], activity: Mapping[str, Any], kind: Kind) -> None:

@@ -14,9 +14,10 @@ from typing import Any, Protocol
 
 from cds_service.errors import CdsError
 from cds_service.fhir.model.types import Model
-from cds_service.plans.activities import Subjects, request_from
+from cds_service.plans.activities import Subjects, moments_of, request_from
 from cds_service.plans.definitions import Action, DynamicValue, Plan
 from cds_service.plans.element_values import close_gaps, has_element, set_path
+from cds_service.plans.expressions import FhirPath
 from cds_service.plans.extensions import listed
 from cds_service.plans.logic import Logic
 from cds_service.plans.scenarios import Selection, is_scenario_group
@@ -27,6 +28,7 @@ _CARRIED = (
     "relatedAction", "timingDateTime", "timingAge", "timingPeriod", "timingDuration", "timingRange", "timingTiming",
     "type", "groupingBehavior", "selectionBehavior", "requiredBehavior", "precheckBehavior", "cardinalityBehavior",
 )  # fmt: skip
+_NOW = FhirPath("now()")
 _DEEPEST = 16  # plans nested deeper than this refer to each other in a circle
 
 
@@ -108,6 +110,8 @@ def apply_activity(activity: Activity, subjects: Subjects, logic: Callable[[], L
     for dynamic in activity.dynamic_values:
         value = logic().value(dynamic.expression, variables={"context": activity.written})
         set_path(request, str(request["resourceType"]), dynamic.path, value, model)
+    for name in moments_of(request):
+        set_path(request, str(request["resourceType"]), name, logic().value(_NOW), model)
     close_gaps(request)
     return request
 

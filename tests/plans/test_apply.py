@@ -108,6 +108,34 @@ def test_every_kind_of_request_is_made_for_the_subject(kind: str) -> None:
     assert result.actions[0].element == {"title": "T", "resource": {"reference": f"{kind}/{made['id']}"}}
 
 
+MOMENT = "2025-06-15T09:00:00.000+00:00"
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("NutritionOrder", {"dateTime": MOMENT}),
+        (
+            "VisionPrescription",
+            {"created": MOMENT, "dateWritten": MOMENT},
+        ),
+        ("Claim", {"created": MOMENT}),
+        ("ServiceRequest", {}),
+    ],
+)
+def test_a_request_that_must_say_when_it_was_made_does(kind: str, expected: dict[str, str]) -> None:
+    made = applied(plan({"definitionCanonical": f"{BASE}/ActivityDefinition/activity"}), activity(kind)).requests[0]
+    names = ("dateTime", "created", "dateWritten", "authoredOn")
+    assert {name: made[name] for name in names if name in made} == expected
+
+
+def test_a_moment_that_the_plan_gives_stays() -> None:
+    dynamic = [{"path": "dateTime", "expression": cql("Day")}]
+    ordered = activity("NutritionOrder", dynamicValue=dynamic)
+    made = applied(plan({"definitionCanonical": f"{BASE}/ActivityDefinition/activity"}), ordered).requests[0]
+    assert made["dateTime"] == "2025-07-01"
+
+
 @pytest.mark.parametrize(
     ("path", "expression", "expected"),
     [
