@@ -62,7 +62,7 @@ class Functions:
                 ask(entry)
                 self._write()
         found: Any = self.module.namespace[name]
-        return cast(Callable[..., Any], found)
+        return cast("Callable[..., Any]", found)
 
     def expression(self, node: Typed) -> Callable[[Any], Any]:
         """The function of a part of a definition."""
