@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
+from msgspec import to_builtins
+
 SUMMARY_LIMIT = 139  # CDS Hooks: fewer than 140 characters
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|~>:@])")
 
@@ -29,4 +31,5 @@ def escape(text: str) -> str:
 
 def moment_text(moment: datetime) -> str:
     """A moment to the second, as FHIR writes it: `2025-06-15T09:00:00Z`."""
-    return moment.isoformat("T", "seconds").replace("+00:00", "Z")
+    text: str = to_builtins(moment)
+    return text[:19] + text[19:].lstrip(".0123456789")

@@ -149,7 +149,7 @@ class DecisionStore:
     def _rows(self, kept: Kept) -> tuple[Row, tuple[Row, ...]]:
         records = kept.response.extension.get(self._records_member, ())
         told = records if self._identifiers else [without_identifiers(record) for record in records]
-        at = kept.at.isoformat()
+        at: str = msgspec.to_builtins(kept.at).replace("Z", "+00:00")
         decision = (
             kept.call_id,
             at,
