@@ -48,6 +48,7 @@ from cds_service.plans.knowhow import Knowhow
 from cds_service.plans.logic import Logic
 from cds_service.plans.marking import order_mark
 from cds_service.plans.offers import Offers, Site, Subject
+from cds_service.plans.orders import DraftOrder, codings_of
 from cds_service.plans.proposing import OrderProposals
 from cds_service.proposals.evidence import FactEvidence
 from cds_service.proposals.proposals import Proposal
@@ -64,7 +65,7 @@ class Judged(msgspec.Struct, frozen=True):
     evidence: tuple[FactEvidence, ...]
     order: OrderJudgement | None = None
     advice: Judgement | None = None
-    draft: Mapping[str, Any] | None = None
+    draft: DraftOrder | None = None
 
     @property
     def judgements(self) -> tuple[Judgement, ...]:
@@ -263,12 +264,13 @@ class _Call:
         if ordered is None:
             return None
         parameters = {ORDER: struct, PROCEDURE: ordered.procedure, RATED_PROCEDURE: ordered.rated_as}
-        logic = self.bind(parameters, shared=shared)
-        judged = judge_order(draft.reference, ordered, knowhow, logic)
-        silent = None if struct.reasonCode or struct.reasonReference else draft.reference
+        logic, reference = self.bind(parameters, shared=shared), draft.reference
+        judged = judge_order(reference, ordered, knowhow, logic)
+        silent = None if struct.reasonCode or struct.reasonReference else reference
         evidence = evidence_of(judged.worst, knowhow.facts, silent)
         record = with_changes(judged.record, evidence=evidence)
-        return Judged(record, evidence, order=judged, draft=draft.json())
+        came = DraftOrder(struct, draft.json, is_read_from_text=self.facts.has_codes_from_text(struct))
+        return Judged(record, evidence, order=judged, draft=came)
 
     def ordered(self, struct: Any, knowhow: Knowhow) -> OrderedProcedure | None:
         return knowhow.orders.procedure(codings_of(struct), lambda: self.bind({ORDER: struct}))
@@ -322,9 +324,9 @@ class _Call:
 
     def bind(self, parameters: Mapping[str, Any], *, shared: bool = True) -> Logic:
         """The logic with parameters bound; `shared`: with others that are bound otherwise, so it builds on theirs."""
-        known = declared(parameters, self.knowledge.parameter_names)
         if not shared and self._logic is None:
-            return logic_for(self.knowledge, self.facts, {**self.parameters, **known})
+            return logic_for(self.knowledge, self.facts, {**self.parameters, **parameters})
+        known = declared(parameters, self.knowledge.parameter_names)
         return self.logic.bound(known) if known else self.logic
 
     def activity(self, activity: Activity) -> Mapping[str, Any]:
@@ -336,6 +338,7 @@ class _Call:
         self, one: Judged, knowhow: Knowhow, deciding: Deciding, offers: Offers
     ) -> tuple[Proposal, ...]:
         assert one.order is not None
+        assert one.draft is not None
         return OrderProposals(
             judged=one.order,
             knowhow=knowhow,
@@ -344,7 +347,7 @@ class _Call:
             subject=self.subject,
             apply_activity=self.activity,
             hook=self.request.hook,
-            draft=one.draft,
+            order=one.draft,
             evidence=one.evidence,
             language=self.manner.language,
             consult=partial(self.consult, one.record.order) if self.rates_orders else None,
@@ -381,13 +384,6 @@ class _Call:
         if records:
             extension[f"{namespace}.decisions"] = [render_record(record) for record in records]
         return Response(cards, actions, extension)
-
-
-def codings_of(order: Any) -> Iterator[tuple[str | None, str | None]]:
-    """The codings of an order's code."""
-    concept = getattr(order, "code", None)
-    for coding in getattr(concept, "coding", None) or ():
-        yield coding.system, coding.code
 
 
 def _relative(reference: str) -> str:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from cds_service.plans.element_values import UCUM, fhir_value
-from cds_service.plans.extensions import listed
 from cds_service.plans.offers import Subject
 from cds_service.plans.rules import FiledObservation
 from cds_service.values.quantity import Quantity
 
 
 def filed_observation(
-    wanted: FiledObservation, value: Any, subject: Subject, draft: Mapping[str, Any] | None
+    wanted: FiledObservation, value: Any, subject: Subject, sites: Sequence[Mapping[str, Any]]
 ) -> Mapping[str, Any]:
     """The Observation that files a value."""
     coding = {"system": wanted.system, "code": wanted.code, "display": wanted.display}
@@ -36,7 +35,6 @@ def filed_observation(
         observation["valueQuantity"] = fhir_value(value)
     else:
         observation["valueCodeableConcept"] = fhir_value(value, "CodeableConcept")
-    sites = [site for site in listed((draft or {}).get("bodySite")) if isinstance(site, Mapping)]
     if len(sites) == 1:
         observation["bodySite"] = sites[0]
     return observation

@@ -8,7 +8,7 @@ from typing import Any
 from cds_service.plans.deciding import OrderJudgement
 from cds_service.plans.knowhow import Knowhow
 from cds_service.plans.offers import Site
-from cds_service.plans.orders import marked
+from cds_service.plans.orders import DraftOrder, marked
 
 
 def criterion_of(judged: OrderJudgement, knowhow: Knowhow) -> str:
@@ -19,12 +19,12 @@ def criterion_of(judged: OrderJudgement, knowhow: Knowhow) -> str:
 
 
 def order_mark(
-    judged: OrderJudgement, knowhow: Knowhow, draft: Mapping[str, Any], site: Site, consult: Callable[[], str]
+    judged: OrderJudgement, knowhow: Knowhow, draft: DraftOrder, site: Site, consult: Callable[[], str]
 ) -> Mapping[str, Any] | None:
     """The draft with its rating; None where no rating goes on it. `consult` gives the id of the consultation."""
     record, policy = judged.record, knowhow.policy
     marks = policy.marks
-    if marks is None or record.procedure is None or not draft.get("id") or not knowhow.is_marked(record.procedure):
+    if marks is None or record.procedure is None or not draft.struct.id or not knowhow.is_marked(record.procedure):
         return None
     if record.rating:
         meaning = policy.rating_meanings.get(record.rating)
@@ -34,4 +34,4 @@ def order_mark(
     if not mark:
         return None
     finer = {"system": policy.ratings, "code": record.rating} if record.rating else None
-    return marked(draft, mark, finer, site.consulted, f"urn:uuid:{consult()}", criterion_of(judged, knowhow))
+    return marked(draft.json, mark, finer, site.consulted, f"urn:uuid:{consult()}", criterion_of(judged, knowhow))

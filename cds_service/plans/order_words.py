@@ -40,7 +40,7 @@ class OrderWords(Words):
         judged: OrderJudgement,
         knowhow: Knowhow,
         words: Vocabulary,
-        order: Mapping[str, Any] | None,
+        order: Any,  # as logic reads it
         evidence: Sequence[FactEvidence],
         region: str | None = None,
         language: str | None = None,

@@ -6,11 +6,13 @@ change are shared with the draft; nobody changes them in place.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from cds_service.plans.extensions import listed
+from cds_service.plans.procedures import Coding
 
 RATING = "http://fhir.org/argonaut/Extension/pama-rating"
 CONSULTED = "http://fhir.org/argonaut/Extension/pama-rating-qcdsm-consulted"
@@ -22,6 +24,39 @@ _MARKS = frozenset({RATING, CONSULTED, CONSULT_ID, CRITERION})
 _SHARED = (
     "subject", "encounter", "requester", "reasonCode", "reasonReference", "bodySite", "priority", "insurance",
 )  # fmt: skip
+
+
+class DraftOrder:
+    """An order as it came: what logic reads of it, and all of it as JSON for what starts from it."""
+
+    def __init__(self, struct: Any, whole: Callable[[], Mapping[str, Any]], *, is_read_from_text: bool) -> None:
+        self.struct, self._whole, self._is_read_from_text = struct, whole, is_read_from_text
+
+    @cached_property
+    def codings(self) -> tuple[Coding, ...]:
+        """The codings of its code as they came, without those that its words were taken for."""
+        if not self._is_read_from_text:
+            return codings_of(self.struct)
+        came = listed((self.json.get("code") or {}).get("coding"))
+        return tuple([(coding.get("system"), coding.get("code")) for coding in came])
+
+    @cached_property
+    def json(self) -> Mapping[str, Any]:
+        """The whole order; most decisions do without."""
+        return self._whole()
+
+    @cached_property
+    def sites(self) -> Sequence[Mapping[str, Any]]:
+        """Where in the body."""
+        if getattr(self.struct, "bodySite", None) == ():
+            return ()
+        return [site for site in listed(self.json.get("bodySite")) if isinstance(site, dict)]
+
+
+def codings_of(order: Any) -> tuple[Coding, ...]:
+    """The codings of an order's code, as logic reads it."""
+    concept = getattr(order, "code", None)
+    return tuple([(coding.system, coding.code) for coding in concept.coding]) if concept is not None else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +75,7 @@ class OrderCodes:
     """The codes that order procedures, both ways."""
 
     by_procedure: Mapping[str, tuple[OrderCode, ...]] = field(default_factory=dict)
-    by_code: Mapping[tuple[str, str], OrderCode] = field(default_factory=dict)
+    by_code: Mapping[Coding, OrderCode] = field(default_factory=dict)
     of_levels: Mapping[str, str] = field(default_factory=dict)  # level -> region
 
     _regional: frozenset[str] = field(init=False, repr=False)  # the procedures whose codes name regions
@@ -55,17 +90,15 @@ class OrderCodes:
                 counterparts.setdefault((procedure, code.system, code.regions), code)
         object.__setattr__(self, "_counterparts", counterparts)
 
-    def region(self, procedure: str, level: str | None, order: Mapping[str, Any]) -> str | None:
+    def region(self, procedure: str, level: str | None, codings: Iterable[Coding]) -> str | None:
         """The one region that an order is about; None where its kind of procedure has none, or several are meant."""
         if procedure not in self._regional:
             return None
         if level is not None and level in self.of_levels:
             return self.of_levels[level]
-        concept = order.get("code")
-        codings = listed(concept.get("coding")) if isinstance(concept, dict) else []
         found: set[str] = set()
         for coding in codings:
-            code = self.by_code.get((str(coding.get("system")), str(coding.get("code"))))
+            code = self.by_code.get(coding)
             if code is not None:
                 found |= code.regions
         return found.pop() if len(found) == 1 else None
@@ -92,7 +125,7 @@ def read_order_codes(maps: Iterable[Mapping[str, Any]], procedures: str, regions
                     elif group.get("target") == procedures and target.get("equivalence") in {"equivalent", "equal"}:
                         found.append((source, element, code))
     by_procedure: dict[str, list[OrderCode]] = {}
-    by_code: dict[tuple[str, str], OrderCode] = {}
+    by_code: dict[Coding, OrderCode] = {}
     for source, element, procedure in found:
         key = (source, str(element.get("code")))
         entry = OrderCode(source, key[1], element.get("display"), procedure, frozenset(covered.get(key, ())))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from msgspec.structs import replace
@@ -11,7 +12,6 @@ from cds_service.errors import CdsError
 from cds_service.plans.alternatives import Sketch, suggested_next
 from cds_service.plans.answering import answers_to
 from cds_service.plans.deciding import ASK, Judgement, OrderJudgement
-from cds_service.plans.extensions import listed
 from cds_service.plans.filing import filed_observation
 from cds_service.plans.group_proposing import not_evaluated
 from cds_service.plans.knowhow import Knowhow
@@ -19,8 +19,9 @@ from cds_service.plans.logic import Logic
 from cds_service.plans.marking import criterion_of
 from cds_service.plans.offers import ApplyActivity, Offers, Subject, defined_orders
 from cds_service.plans.order_words import OrderWords
-from cds_service.plans.orders import accompanying, marked, replaced
+from cds_service.plans.orders import DraftOrder, accompanying, marked, replaced
 from cds_service.plans.policy import SERIOUSNESS, worst_indicator
+from cds_service.plans.procedures import Coding
 from cds_service.plans.rules import Finding
 from cds_service.plans.wording import Vocabulary
 from cds_service.proposals.evidence import FactEvidence
@@ -56,20 +57,19 @@ class OrderProposals:
         subject: Subject,
         apply_activity: ApplyActivity,
         hook: str,
-        draft: Mapping[str, Any] | None,
+        order: DraftOrder,
         evidence: Sequence[FactEvidence],
         language: str | None = None,
         consult: Callable[[str], str] | None = None,  # id of the consultation about a procedure; None: no ratings
     ) -> None:
         self.judged, self.knowhow, self.words, self.offers = judged, knowhow, words, offers
         self.subject, self.apply_activity, self.hook = subject, apply_activity, hook
-        self.draft, self.consult = draft, consult
+        self.order, self.consult = order, consult
         self.record, self.worst, self.policy = judged.record, judged.worst, knowhow.policy
         record = judged.record
-        region = offers.codes.region(record.rated_as or record.procedure or "", record.level, draft or {})
-        self.values = OrderWords(judged, knowhow, words, draft, evidence, region, language)
+        region = offers.codes.region(record.rated_as or record.procedure or "", record.level, order.codings)
+        self.values = OrderWords(judged, knowhow, words, order.struct, evidence, region, language)
         self.fired = [finding for finding, _ in self.values.fired]  # the rules that fire at any target, each once
-        self.codes = _codes(draft)
         self.safety_ask = tuple([fact for fact in record.safety_ask if fact not in record.must_ask])
 
     def proposals(self) -> tuple[Proposal, ...]:
@@ -172,7 +172,7 @@ class OrderProposals:
     def content(self, template: CardTemplate, speaking: Sequence[Finding]) -> tuple[str, ...]:
         """What the advice says, without what is only good to know: the same content is the same advice."""
         record = self.record
-        head = (self.codes, str(record.procedure), record.status, str(record.level))
+        head = (_codes(self.order.codings), str(record.procedure), record.status, str(record.level))
         severity = template.severity
         if template.about == "rules":
             named = speaking if severity else self.fired
@@ -225,16 +225,15 @@ class OrderProposals:
 
     def replacements(self) -> list[ProposedSuggestion]:
         """The order replaced by one that is rated better, with its rating."""
-        draft = self.draft
-        if draft is None or not draft.get("id"):
-            return []
         offered = self.values.alternatives[:_MOST_REPLACEMENTS]
-        return [self.replacement(draft, procedure, number == 0) for number, procedure in enumerate(offered)]
+        if not offered or not self.order.struct.id:
+            return []
+        return [self.replacement(procedure, number == 0) for number, procedure in enumerate(offered)]
 
-    def replacement(self, draft: Mapping[str, Any], procedure: str, recommended: bool) -> ProposedSuggestion:
+    def replacement(self, procedure: str, recommended: bool) -> ProposedSuggestion:
         """A button that turns the order into one for another procedure."""
         policy, name = self.policy, self.knowhow.procedures.name(procedure)
-        order = self.rated(replaced(draft, procedure, name, policy.procedures, self.offers.codes), procedure)
+        order = self.rated(replaced(self.order.json, procedure, name, policy.procedures, self.offers.codes), procedure)
         words = str(policy.words.get("replace") or "Order {name} instead").replace("{name}", name)
         return ProposedSuggestion(words, (ProposedAction("update", words, order),), "replace", recommended=recommended)
 
@@ -281,8 +280,8 @@ class OrderProposals:
 
     def next_order(self, procedure: str, instead: bool) -> ProposedSuggestion:
         """A button for a procedure that a rule suggests: beside the order, or instead of it."""
-        if instead and self.draft is not None and self.draft.get("id"):
-            return self.replacement(self.draft, procedure, recommended=True)
+        if instead and self.order.struct.id:
+            return self.replacement(procedure, recommended=True)
         activity = self.offers.activities.get(procedure)
         name = self.knowhow.procedures.name(procedure)
         template = self.apply_activity(activity) if activity is not None else self.plain_order(procedure, name)
@@ -301,7 +300,7 @@ class OrderProposals:
             except CdsError:
                 continue
             if value is not None:
-                observation = filed_observation(wanted, value, self.subject, self.draft)
+                observation = filed_observation(wanted, value, self.subject, self.order.sites)
                 words = str(self.policy.words.get("file") or "Record: {name}")
                 words = words.replace("{name}", f"{wanted.display or wanted.code} {to_text(value)}")
                 action = ProposedAction("create", words, observation)
@@ -310,7 +309,7 @@ class OrderProposals:
 
     def creation(self, template: Mapping[str, Any], name: str) -> ProposedSuggestion:
         """A button that adds an order."""
-        order = accompanying(self.draft, template, self.subject.patient)
+        order = accompanying(self.order.json, template, self.subject.patient)
         words = str(self.policy.words.get("create") or "Add an order: {name}").replace("{name}", name)
         return ProposedSuggestion(words, (ProposedAction("create", words, order),), "create")
 
@@ -326,15 +325,10 @@ class OrderProposals:
 
     def answers(self, asked: Sequence[str]) -> list[ProposedSuggestion]:
         """Answers to open questions, to be filed with one click."""
-        facts = self.knowhow.facts.by_id
-        sites = self.sites()
+        facts, order = self.knowhow.facts.by_id, self.order
         return answers_to(
-            asked, self.words, self.subject, lambda fact: sites if facts[fact].scope == "fracture" else ()
+            asked, self.words, self.subject, lambda fact: order.sites if facts[fact].scope == "fracture" else ()
         )
-
-    def sites(self) -> list[Mapping[str, Any]]:
-        """The body sites of the order."""
-        return [site for site in listed((self.draft or {}).get("bodySite")) if isinstance(site, dict)]
 
     def failure(self) -> Proposal:
         """The card that says what could not be worked out."""
@@ -375,10 +369,10 @@ def _sketch(judgement: Judgement, fired: tuple[Finding, ...], logic: Logic, know
     return Sketch(ordered, knowhow, logic, judgement.notable, fired, status, selection)
 
 
-def _codes(draft: Mapping[str, Any] | None) -> str:
+@lru_cache(maxsize=1024)
+def _codes(codings: tuple[Coding, ...]) -> str:
     """The codes of an order, for telling one order from another."""
-    codings = listed(((draft or {}).get("code") or {}).get("coding"))
-    return repr(sorted([str(coding.get("code")) for coding in codings]))
+    return repr(sorted([str(code) for _, code in codings]))
 
 
 def _seriousness(proposal: Proposal) -> int:

@@ -61,14 +61,13 @@ class Vocabulary:
         return found
 
 
-def order_text(order: Mapping[str, Any] | None) -> str:
-    """The order in the words of whoever wrote it, safe to print."""
-    concept = (order or {}).get("code")
-    if not isinstance(concept, dict):
+def order_text(order: Any) -> str:
+    """The order, as logic reads it, in the words of whoever wrote it, safe to print."""
+    concept = getattr(order, "code", None)
+    if concept is None:
         return ""
-    codings = [coding for coding in concept.get("coding") or () if isinstance(coding, dict)]
-    text = concept.get("text") or next((c.get("display") for c in codings if c.get("display")), "")
-    return escape(str(text)) if text else ""
+    text = concept.text or next((coding.display for coding in concept.coding if coding.display), "")
+    return escape(text) if text else ""
 
 
 def group_values(

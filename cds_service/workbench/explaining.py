@@ -98,7 +98,7 @@ class _Explainer:
         knowhow = self.service.deciding.knowhow
         record, logic = judgement.record, judgement.logic or decision.trace.logic
         meaning = knowhow.policy.rating_meanings.get(record.rating or "")
-        name = order_words(judged.draft, knowhow.procedures) if judged.draft else ""
+        name = order_words(judged.draft.json, knowhow.procedures) if judged.draft else ""
         place = record.order or record.subject or "The patient"
         level = record.level if record.level and record.level not in name else None
         title = " · ".join(part for part in (place, name, level) if part)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from cds_service.plans.orders import (
     CONSULT_ID,
     RATING,
     RATING_SYSTEM,
+    DraftOrder,
     accompanying,
     marked,
     read_order_codes,
@@ -112,3 +114,29 @@ def test_an_accompanying_order_shares_reason_and_site_but_no_identity() -> None:
     assert order["intent"] == "order"
     assert "id" not in order
     assert "identifier" not in order
+
+
+def test_a_draft_has_the_codings_that_came_not_those_of_its_words() -> None:
+    came = {"code": {"coding": [{"system": "s", "display": "MRI"}], "text": "MRI of the spine"}}
+    read = SimpleNamespace(
+        code=SimpleNamespace(
+            coding=[SimpleNamespace(system="s", code=None), SimpleNamespace(system=OWN, code="mri")],
+        ),
+        bodySite=(),
+    )
+    assert DraftOrder(read, lambda: came, is_read_from_text=True).codings == (("s", None),)
+    assert DraftOrder(read, lambda: came, is_read_from_text=False).codings == (("s", None), (OWN, "mri"))
+
+
+def test_a_draft_is_read_as_a_whole_only_when_that_is_asked_for() -> None:
+    reads: list[int] = []
+
+    def whole() -> dict[str, Any]:
+        reads.append(1)
+        return {"bodySite": [{"text": "T12"}, "no site"]}
+
+    bare = DraftOrder(SimpleNamespace(bodySite=(), code=None), whole, is_read_from_text=False)
+    assert (bare.codings, bare.sites, reads) == ((), (), [])
+    sited = DraftOrder(SimpleNamespace(bodySite=[object()], code=None), whole, is_read_from_text=False)
+    assert sited.sites == sited.json["bodySite"][:1]
+    assert reads == [1]
