@@ -269,7 +269,7 @@ class _Call:
         silent = None if struct.reasonCode or struct.reasonReference else reference
         evidence = evidence_of(judged.worst, knowhow.facts, silent)
         record = with_changes(judged.record, evidence=evidence)
-        came = DraftOrder(struct, draft.json, is_read_from_text=self.facts.has_codes_from_text(struct))
+        came = DraftOrder(struct, draft.json, is_read_from_text=self.facts.is_derived(struct))
         return Judged(record, evidence, order=judged, draft=came)
 
     def ordered(self, struct: Any, knowhow: Knowhow) -> OrderedProcedure | None:
@@ -360,7 +360,7 @@ class _Call:
 
     def consult(self, order: str | None, *replacement: str) -> str:
         """The id of the consultation about an order, or about a procedure that may replace it."""
-        return derive_uuid(self.request.call_id, "consult", order, *replacement)
+        return derive_uuid(self.request.call_id, "consult", str(order), *replacement)
 
     def order_marks(self, one: Judged, knowhow: Knowhow) -> Iterator[Action]:
         if not self.rates_orders or one.order is None or one.draft is None or self.request.hook not in _RATED_AT:

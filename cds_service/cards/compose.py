@@ -46,7 +46,7 @@ def compose_cards(
         key = decision_key(proposal)
         if key in already_said:
             continue
-        uuid = derive_uuid(call_id, "card", number, key)
+        uuid = derive_uuid(call_id, "card", str(number), key)
         try:
             card = _compose(proposal, Pruned({member: key}), uuid, language)
         except InvalidCard:
@@ -131,7 +131,9 @@ def _behaviour(suggestions: tuple[ProposedSuggestion, ...]) -> SelectionBehavior
 
 def _suggestion(proposed: ProposedSuggestion, card: str, number: int) -> Suggestion:
     actions = [Action(each.type, each.description, each.resource, each.resource_id) for each in proposed.actions]
-    return Suggestion(proposed.label, derive_uuid(card, "suggestion", number), proposed.recommended, tuple(actions))
+    return Suggestion(
+        proposed.label, derive_uuid(card, "suggestion", str(number)), proposed.recommended, tuple(actions)
+    )
 
 
 @lru_cache(maxsize=512)

@@ -71,7 +71,9 @@ class Gate:
         finally:
             if counts:
                 self._leave()
-            self._account(environ, path, status, time.perf_counter() - started, call_id)
+            self._metrics.add("cds_answers_total", str(status))
+            if counts:  # the others are asked every few seconds, by machines that keep their own account
+                self._account(environ, _route(path), status, time.perf_counter() - started, call_id)
 
     def _take_in(self, environ: WSGIEnvironment) -> bool:
         """Put the whole body where the framework looks for it; False where too many are on their way already.
@@ -129,11 +131,7 @@ class Gate:
         start_response(status, headers)
         return int(status[:3]), body
 
-    def _account(self, environ: WSGIEnvironment, path: str, status: int, seconds: float, call_id: str) -> None:
-        self._metrics.add("cds_answers_total", str(status))
-        if path.startswith(_ALWAYS_ANSWERED):
-            return  # asked every few seconds, by machines that keep their own account
-        route = _route(path)
+    def _account(self, environ: WSGIEnvironment, route: str, status: int, seconds: float, call_id: str) -> None:
         if not self._metrics.knows("cds_call_seconds", route):
             route = "other"  # a path is the caller's choice of words: it stands in no log
         self._metrics.observe("cds_call_seconds", route, seconds)

@@ -15,6 +15,7 @@ from typing import Literal
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 _DOUBLE = 8
+_OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,19 @@ class Family:
         return len(BUCKETS) + 2 if self.kind == "histogram" else 1
 
 
+class _Places(dict[tuple[str, str], int]):
+    """The cells of names with label values; a value that was not foreseen counts as the last one that was."""
+
+    def __missing__(self, key: tuple[str, str]) -> int:
+        return self[key[0], _OTHER]
+
+
 class Metrics:
     """All metrics of the service; `for_worker` says whose row is counted in."""
 
     def __init__(self, families: Iterable[Family], workers: int = 1) -> None:
         self._families = tuple(families)
-        self._at: dict[tuple[str, str], int] = {}
+        self._at = _Places()
         width = 0
         for family in self._families:
             for value in family.values:
@@ -60,18 +68,18 @@ class Metrics:
                     self._cells[self._base + self._at[family.name, value]] = 0.0
 
     def add(self, name: str, value: str, amount: float = 1.0) -> None:
-        """Count `amount`; a label value that was not foreseen counts as the last one that was."""
-        at = self._cell(name, value)
+        """Count `amount`."""
+        at = self._base + self._at[name, value]
         with self._lock:
             self._cells[at] += amount
 
     def put(self, name: str, value: str, amount: float) -> None:
         """Set a gauge of this worker."""
-        self._cells[self._cell(name, value)] = amount
+        self._cells[self._base + self._at[name, value]] = amount
 
     def observe(self, name: str, value: str, seconds: float) -> None:
         """Note one duration in a histogram."""
-        at = self._cell(name, value)
+        at = self._base + self._at[name, value]
         bucket = bisect_left(BUCKETS, seconds)
         with self._lock:
             self._cells[at + bucket] += 1.0
@@ -119,14 +127,7 @@ class Metrics:
             lines.append(f'{name}_bucket{{{label},le="{edge}"}} {count:.0f}')
         return [*lines, f"{name}_sum{{{label}}} {cells[-1]:.6f}", f"{name}_count{{{label}}} {count:.0f}"]
 
-    def _cell(self, name: str, value: str) -> int:
-        at = self._at.get((name, value))
-        if at is None:
-            at = self._at[name, _OTHER]
-        return self._base + at
 
-
-_OTHER = "other"
 STATUSES = ("200", "400", "401", "403", "404", "405", "412", "413", "415", "422", "500", "503", _OTHER)
 
 

@@ -348,10 +348,6 @@ class Facts:
         """Whether a code of this resource was derived from free text."""
         return id(resource) in self._derived
 
-    def has_codes_from_text(self, resource: Struct) -> bool:
-        """Whether a code of a resource retrieved so far was derived from free text."""
-        return id(resource) in self._derived
-
     def read_from_text(self) -> frozenset[str]:
         """References of the resources retrieved so far of which a code was derived from free text."""
         return frozenset(map(self.reference_to, self._derived.values())) if self._derived else _NONE_READ

@@ -21,8 +21,8 @@ def logic_for(
     """The logic of `knowledge` over `facts`; parameters that nothing declares are passed over."""
     unreadable = facts.unreadable()
     given = {UNREADABLE: list(unreadable), **(parameters or {})}
-    known: dict[Any, Any] = dict(declared(given, knowledge.parameter_names))
-    run = Evaluation(knowledge.compiled, facts, {**known, **knowledge.site_parameters})
+    known: dict[Any, Any] = {**declared(given, knowledge.parameter_names), **knowledge.site_parameters}
+    run = Evaluation(knowledge.compiled, facts, known)
     patient = facts.patient
     named = {"subject": patient, "patient": patient, "resource": patient, "rootResource": patient, **(variables or {})}
     return Logic(

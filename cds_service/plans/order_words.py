@@ -191,12 +191,17 @@ def _decisive(words: OrderWords, selection: Selection) -> Found:
     asked = selection.undecided if selection.undecided else (selection.primary, selection.nearest)
     wanted = [words.knowhow.facts_of(alternative) for alternative in asked if alternative is not None]
     facts = wanted[0] if len(wanted) == 1 else frozenset().union(*wanted)
-    known = [entry for entry in words.evidence if entry.fact in facts and entry.value is not None]
-    found = [entry for entry in known if entry.references]
-    if len(found) != len(known):
-        found += [entry for entry in known if not entry.references]
+    recorded: list[FactEvidence] = []
+    others: list[FactEvidence] = []
+    for entry in words.evidence:
+        if entry.value is not None and entry.fact in facts:
+            (recorded if entry.references else others).append(entry)
     # What was read from text is always shown: somebody has to look at it.
-    return [fact_words(entry, words.words) for n, entry in enumerate(found) if n < _MOST_FACTS or entry.from_text]
+    return [
+        fact_words(entry, words.words)
+        for n, entry in enumerate(recorded + others)
+        if n < _MOST_FACTS or entry.from_text
+    ]
 
 
 def _unknown_notes(words: OrderWords) -> Found:
