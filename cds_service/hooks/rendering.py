@@ -11,6 +11,7 @@ import msgspec
 from cds_service.hooks.cards import Action, Card, Coding, Link, Response, Source, Suggestion
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
+_DECODER = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
 _EMPTY = b'{"cards":[]}'
 
 
@@ -42,6 +43,11 @@ def encode_json(value: object) -> bytes:
     return _ENCODER.encode(value)
 
 
+def written(value: object) -> msgspec.Raw:
+    """Plain data as JSON text that goes out as it is, wherever it stands: for parts that many answers have."""
+    return msgspec.Raw(_ENCODER.encode(value))
+
+
 def render_response(response: Response) -> bytes:
     """The body of the answer; system actions stand at the root and, for clients of the PAMA guide, in its extension."""
     if not (response.cards or response.system_actions or response.extension):
@@ -51,21 +57,7 @@ def render_response(response: Response) -> bytes:
 
 def response_json(response: Response) -> dict[str, Any]:
     """The answer as plain data."""
-    answer: dict[str, Any] = msgspec.to_builtins(_answer(response), builtin_types=(Decimal,))
-    for card in answer["cards"]:
-        _make_lists(card, "suggestions", "overrideReasons", "links")
-        for suggestion in card.get("suggestions", ()):
-            _make_lists(suggestion, "actions")
-    for owner in (answer, answer.get("extension", {})):
-        _make_lists(owner, "systemActions")
-    return answer
-
-
-def _make_lists(owner: dict[str, Any], *names: str) -> None:
-    """Turn the tuples among the members into lists, as JSON has them."""
-    for name in names:
-        if name in owner:
-            owner[name] = list(owner[name])
+    return _DECODER.decode(render_response(response))
 
 
 def _answer(response: Response) -> _Answer:

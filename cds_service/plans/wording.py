@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from cds_service.hooks.rendering import written
 from cds_service.hooks.text import escape
 from cds_service.plans.deciding import Judgement
 from cds_service.plans.expressions import Define, Expression
@@ -55,10 +56,15 @@ class Vocabulary:
                 names = self.answer_names
                 choices = [(True, names.get("true", "yes")), (False, names.get("false", "no"))]
             found = self._answers[fact] = tuple(
-                (f"{question.text} {text[:1].upper()}{text[1:]}", self.questions.observation(fact, value, "", ""))
+                (f"{question.text} {text[:1].upper()}{text[1:]}", self._observation(fact, value))
                 for value, text in choices
             )
         return found
+
+    def _observation(self, fact: str, answer: bool | Option) -> Mapping[str, Any]:
+        """What files an answer, its larger parts in JSON already."""
+        parts = self.questions.observation(fact, answer, "", "")
+        return {name: part if isinstance(part, str | bool) else written(part) for name, part in parts.items()}
 
 
 def order_text(order: Any) -> str:
