@@ -382,7 +382,7 @@ class _Call:
         cards = compose_cards(proposals, self.request.call_id, namespace, self.manner.language, already_said)
         extension = Pruned()
         if records:
-            extension[f"{namespace}.decisions"] = [render_record(record) for record in records]
+            extension[f"{namespace}.decisions"] = list(map(render_record, records))
         return Response(cards, actions, extension)
 
 

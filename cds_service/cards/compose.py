@@ -85,7 +85,7 @@ def _compose(proposal: Proposal, extension: Mapping[str, Any], uuid: str, langua
         suggestions=tuple([_suggestion(each, uuid, number) for number, each in enumerate(proposed)]),
         selection_behavior=_behaviour(proposed) if proposed else None,
         override_reasons=_reasons(proposal.override_reasons),
-        links=tuple([_link(link) for link in proposal.links]),
+        links=tuple(map(_link, proposal.links)),
         associated=_associated(proposal.order),
         extension={**extension, **proposal.extension} if proposal.extension else extension,
         origin=CardOrigin(proposal.plan, proposal.action),

@@ -61,7 +61,7 @@ def response_json(response: Response) -> dict[str, Any]:
 
 
 def _answer(response: Response) -> _Answer:
-    cards = [_card(card) for card in response.cards]
+    cards = list(map(_card, response.cards))
     actions, extension = response.system_actions, response.extension
     if actions:
         return _Answer(cards, actions, {"systemActions": actions, **extension})

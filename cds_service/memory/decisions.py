@@ -148,7 +148,7 @@ class DecisionStore:
 
     def _rows(self, kept: Kept) -> tuple[Row, tuple[Row, ...]]:
         records = kept.response.extension.get(self._records_member, ())
-        told = records if self._identifiers else [without_identifiers(record) for record in records]
+        told = records if self._identifiers else list(map(without_identifiers, records))
         at: str = msgspec.to_builtins(kept.at).replace("Z", "+00:00")
         decision = (
             kept.call_id,

@@ -108,9 +108,9 @@ class OrderWords(Words):
         """The name of a fact, or of what else is asked."""
         return self.words.fact_names.get(fact) or fact.replace("_", " ")
 
-    def names(self, codes: Iterable[str]) -> list[str]:
+    def names(self, codes: Iterable[str]) -> Iterable[str]:
         """The names of procedures."""
-        return [self.knowhow.procedures.name(code) for code in codes]
+        return map(self.knowhow.procedures.name, codes)
 
     def meaning(self, rating: str | None) -> str | None:
         """A rating in words."""
@@ -277,11 +277,11 @@ _PARTS: Mapping[str, Part] = {
     "panel": lambda w: (w.said("panel"),),
     "not-rated": lambda w: (w.said("not-rated", "not rated"),),
     "no-scenario": lambda w: (w.said("no-scenario", "no scenario fits"),),
-    "questions": lambda w: [w.question(fact) for fact in w.record.must_ask],
-    "safety-questions": lambda w: [w.question(fact) for fact in _safety_questions(w)],
-    "asked": lambda w: [w.short(fact) for fact in w.record.must_ask],
-    "safety-asked": lambda w: [w.short(fact) for fact in _safety_questions(w)],
-    "open-notes": lambda w: [w.question(fact) for fact in w.record.notes_unknown],
+    "questions": lambda w: map(w.question, w.record.must_ask),
+    "safety-questions": lambda w: map(w.question, _safety_questions(w)),
+    "asked": lambda w: map(w.short, w.record.must_ask),
+    "safety-asked": lambda w: map(w.short, _safety_questions(w)),
+    "open-notes": lambda w: map(w.question, w.record.notes_unknown),
     "target-question": lambda w: (w.said(f"target-{w.worst.target_reason}"),),
     "alternatives": lambda w: w.names(w.alternatives),
     "best-alternative": lambda w: w.names(w.alternatives[:1]),

@@ -68,7 +68,7 @@ def render_record(record: Record, *, within: bool = False) -> dict[str, Any]:
     if record.plan:
         out["plan"] = record.plan
     if record.evidence and not within:
-        out["evidence"] = [_evidence(entry) for entry in record.evidence]
+        out["evidence"] = list(map(_evidence, record.evidence))
     if record.levels:
         out["levels"] = [render_record(level, within=True) for level in record.levels]
     return out
@@ -110,7 +110,7 @@ def _put_rest(out: dict[str, Any], record: Record) -> None:
 
 
 def _entries(values: Iterable[Any]) -> list[Any]:
-    return [value for value in values if value]
+    return list(filter(None, values))
 
 
 def _evidence(entry: FactEvidence) -> dict[str, Any]:
@@ -126,7 +126,7 @@ def _evidence(entry: FactEvidence) -> dict[str, Any]:
         if entry.unit and entry.unit != "1":
             rendered["unit"] = entry.unit
     if entry.references:
-        rendered["from"] = [reference for reference in entry.references if reference]
+        rendered["from"] = _entries(entry.references)
     if entry.dated:
         rendered["dated"] = entry.dated
     if entry.from_text:
