@@ -6,8 +6,7 @@ becomes proposals, and these become cards, ratings on orders and the record for 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -105,11 +104,10 @@ class Decision(msgspec.Struct, frozen=True):
         return frozenset(str(key) for key in found if key)
 
 
-@dataclass(frozen=True, slots=True)
-class Manner:
+class Manner(msgspec.Struct, frozen=True, gc=False):
     """How an installation answers."""
 
-    site: Site = field(default_factory=lambda: Site("cds-service"))
+    site: Site = msgspec.field(default_factory=lambda: Site("cds-service"))
     rates_orders: bool = True
     language: str | None = None
 
@@ -224,16 +222,16 @@ class _Call:
         out = {g.plan.canonical for g in guarded if self.logic.all(g.guards, asks=False).truth is False}
         return deciding.limited_to(frozenset(self.service.canonicals) - out) if out else deciding.knowhow
 
-    def subjects_of_decision(self, knowhow: Knowhow) -> Iterator[Judged]:
+    def subjects_of_decision(self, knowhow: Knowhow) -> Iterable[Judged]:
         match self.service.decides:
             case "order":
-                yield from self.orders(knowhow)
+                return self.orders(knowhow)
             case "dispatched-order":
-                yield from self.dispatched(knowhow)
+                return self.dispatched(knowhow)
             case "appointment":
-                yield from self.appointments(knowhow)
+                return self.appointments(knowhow)
             case _:
-                yield self.advice(knowhow, self.logic)
+                return (self.advice(knowhow, self.logic),)
 
     def orders(self, knowhow: Knowhow) -> Iterator[Judged]:
         read: dict[tuple[str, str | None], list[Any]] = {}
@@ -246,11 +244,12 @@ class _Call:
             if found is not None:
                 yield found
 
-    def unreadable_orders(self) -> Iterator[str]:
+    def unreadable_orders(self) -> Sequence[str]:
         """The orders that would have been decided, had they been readable."""
-        if self.service.decides == "order" and self.facts.set_aside:
-            bad = {fault.id for fault in self.facts.set_aside if fault.key == "draftOrders"}
-            yield from (draft.reference for draft in self.drafts() if draft.id in bad)
+        if self.service.decides != "order" or not self.facts.set_aside:
+            return ()
+        bad = {fault.id for fault in self.facts.set_aside if fault.key == "draftOrders"}
+        return [draft.reference for draft in self.drafts() if draft.id in bad]
 
     def drafts(self) -> tuple[ContextResource, ...]:
         """The orders that this hook is about."""
@@ -362,14 +361,15 @@ class _Call:
         """The id of the consultation about an order, or about a procedure that may replace it."""
         return derive_uuid(self.request.call_id, "consult", str(order), *replacement)
 
-    def order_marks(self, one: Judged, knowhow: Knowhow) -> Iterator[Action]:
+    def order_marks(self, one: Judged, knowhow: Knowhow) -> Sequence[Action]:
         if not self.rates_orders or one.order is None or one.draft is None or self.request.hook not in _RATED_AT:
-            return
+            return ()
         consult = partial(self.consult, one.record.order)
         marked = order_mark(one.order, knowhow, one.draft, self.manner.site, consult)
-        if marked is not None:
-            words = str(knowhow.policy.words.get("mark") or "Record the appropriateness rating on the order")
-            yield Action.update(words, marked)
+        if marked is None:
+            return ()
+        words = str(knowhow.policy.words.get("mark") or "Record the appropriateness rating on the order")
+        return (Action.update(words, marked),)
 
     def response(
         self,
