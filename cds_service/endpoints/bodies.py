@@ -23,12 +23,13 @@ def body_of(environ: WSGIEnvironment, limits: Limits) -> bytes:
     if environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
         raise NotJson("The body must not be compressed.")
     announced = environ.get("CONTENT_LENGTH") or ""
-    if announced.isdigit() and int(announced) > limits.size:
+    length = int(announced) if announced.isdigit() else 0
+    if length > limits.size:
         raise _too_large(limits)
     body: bytes = environ["wsgi.input"].read(limits.size + 1)
     if len(body) > limits.size:
         raise _too_large(limits)
-    if announced.isdigit() and len(body) < int(announced):
+    if len(body) < length:
         raise MalformedRequest("The body ends before its announced length.")
     return body
 
