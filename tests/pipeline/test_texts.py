@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.pipeline.calls import answer, order, records
+from tests.pipeline.calls import answer, decided, order, records, request
 
 ICD, CPT = "http://hl7.org/fhir/sid/icd-10-cm", "http://www.ama-assn.org/go/cpt"
 SUBJECT = {"reference": "Patient/p1"}
@@ -91,3 +91,17 @@ def test_the_impression_of_a_report_tells_of_edema_and_clefts() -> None:
 def test_an_order_in_words_is_an_order() -> None:
     record = decide(mri() | {"code": {"text": "MRI lumbar spine without contrast"}}, condition("c1", text="comp fx L1"))
     assert record["procedure"] == "mri-spine-wo"
+
+
+def test_an_order_in_words_is_told_apart_by_the_codes_that_came() -> None:
+    worded = {**mri(), "code": {"text": "Vertebroplasty T12"}}
+    uncoded = {
+        **mri(),
+        "code": {"text": "Vertebroplasty T12", "coding": [{"system": CPT, "display": "Vertebroplasty"}]},
+    }
+    calls = [
+        decided(request("order-sign", [condition("c1", text="compression fx L1")], [draft]))
+        for draft in (worded, uncoded)
+    ]
+    orders = [judged.draft for call in calls for judged in call.trace.judged]
+    assert [one.codings for one in orders if one is not None] == [(), ((CPT, None),)]
