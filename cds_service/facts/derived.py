@@ -67,13 +67,10 @@ def derive_codings(resources: Sequence[Struct], derive: DeriveCodings) -> list[S
     for read, is_list, read_as in _places(resources[0].__class__) if resources else ():
         for resource in resources:
             value = read(resource)
-            if value is None:
+            # Most concepts have a code, and this is asked of every resource: they are through here.
+            if value is None or (not is_list and value.coding and value.coding[0].code):
                 continue
             for concept in value if is_list else (value,):
-                codings = concept.coding
-                # Most concepts have a code, and this is asked of every resource: they are through here.
-                if codings and codings[0].code:
-                    continue
                 if _fill(concept, read_as, derive):
                     marked[id(resource)] = resource
     return list(marked.values())

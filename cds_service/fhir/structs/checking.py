@@ -71,26 +71,37 @@ def _is_day(text: str) -> bool:
 
 
 @functools.cache
-def _texts_of(made: type[Struct]) -> Callable[[Iterable[Struct]], list[str]]:
-    """Reads all dates that resources of a Struct have."""
+def _reader_of(made: type[Struct]) -> Callable[[Iterable[Struct], list[str], list[str]], None]:
+    """Adds all dates that resources of a Struct have: those that never say more than the day, and the others."""
     present = frozenset(made.__struct_fields__)
     fhir_type: str = made.fhir_type  # type: ignore[attr-defined]
-    names = [name for name, _ in temporal_attributes(fhir_type) if name in present]
-    lines = ["def read(members):", " texts = []", " add = texts.append", " for member in members:"]
-    for name in names:
-        lines += [f"  text = member.{name}", "  if text is not None:", "   add(text)"]
+    lines = [
+        "def read(members, days, moments):",
+        " day, moment = days.append, moments.append",
+        " for member in members:",
+    ]
+    for name, kind in temporal_attributes(fhir_type):
+        if name in present:
+            add = "day" if kind == "date" else "moment"
+            lines += [f"  text = member.{name}", "  if text is not None:", f"   {add}(text)"]
     namespace: dict[str, Any] = {}
     # Written out, this takes half the time of any loop over names.
-    exec("\n".join([*lines, "  pass", " return texts"]), namespace)  # noqa: S102 - names of the FHIR model only
-    read: Callable[[Iterable[Struct]], list[str]] = namespace["read"]
+    exec("\n".join([*lines, "  pass"]), namespace)  # noqa: S102 - names of the FHIR model only
+    read: Callable[[Iterable[Struct], list[str], list[str]], None] = namespace["read"]
     return read
 
 
 def are_plain_dates(groups: Iterable[Sequence[Struct]]) -> bool:
     """Whether all dates at the top level of some resources have a usual shape and are some; a group has one type."""
-    texts: list[str] = []
+    days: list[str] = []
+    moments: list[str] = []
     for members in groups:
-        texts += _texts_of(members[0].__class__)(members)
+        _reader_of(members[0].__class__)(members, days, moments)
+    return (not days or _parse(days, _DAYS)) and (not moments or _are_moments(moments) or _are_mixed(moments))
+
+
+def _are_mixed(texts: list[str]) -> bool:
+    """Whether all are some where days and moments are mixed, or moments are written in several ways."""
     texts.sort(key=len)
     days = bisect_right(texts, _DAY_LENGTH, key=len)
     if days and not _parse(texts[:days], _DAYS):
@@ -122,15 +133,11 @@ def _parse(texts: list[str], kind: Any) -> bool:
 
 def with_malformed_dates(resources: Sequence[Struct]) -> list[Struct]:
     """Those of the resources that have a malformed date at their top level; for where not all are plain."""
-    groups: dict[type[Struct], list[Struct]] = {}
-    for resource in resources:
-        groups.setdefault(resource.__class__, []).append(resource)
-    suspects: list[Struct] = []
     texts: list[str] = []
-    for made, members in groups.items():
-        texts += _texts_of(made)(members)
+    for resource in resources:
+        _reader_of(resource.__class__)((resource,), texts, texts)
     if _all_dates(texts):
-        return suspects
+        return []
     return [resource for resource in resources if malformed_date(resource) is not None]
 
 
