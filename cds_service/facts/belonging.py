@@ -23,7 +23,7 @@ def of_patient(members: Sequence[Struct], patient_id: str, full_urls: FullUrls) 
         return members
     path, read = way
     if read is None:
-        return [member for member in members if member.id == patient_id]  # type: ignore[attr-defined]
+        return [member for member in members if is_patient(member, patient_id)]
     try:
         # Nearly always all of them name the patient in the same words.
         if list(map(read, members)).count(f"Patient/{patient_id}") == len(members):
@@ -31,6 +31,11 @@ def of_patient(members: Sequence[Struct], patient_id: str, full_urls: FullUrls) 
     except AttributeError:
         pass
     return [member for member in members if _may_be(member, path, patient_id, full_urls)]
+
+
+def is_patient(resource: Any, patient_id: str) -> bool:
+    """Whether a Patient is this one; some servers write the type before the id."""
+    return resource.id in (patient_id, f"Patient/{patient_id}")
 
 
 @functools.cache

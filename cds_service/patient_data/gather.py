@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from cds_service.facts.availability import ABSENT, PARTIAL, UNOBTAINABLE, VALUE, Availability, combine
-from cds_service.facts.belonging import of_patient
+from cds_service.facts.belonging import is_patient, of_patient
 from cds_service.facts.derived import TextEvidence
 from cds_service.facts.facts import Facts
 from cds_service.facts.groups import CodeGroups
@@ -100,8 +100,8 @@ def _is_another(request: HookRequest, answer: Answer) -> bool:
     """Whether an answer to a need for the Patient is not the one that this call is about: as good as nothing."""
     if answer.state is not VALUE:
         return False
-    ids = {resource.id for page in answer.pages for resource in page.resources}  # type: ignore[attr-defined]
-    return request.context.patient_id not in ids
+    patient = request.context.patient_id
+    return not any(is_patient(resource, patient) for page in answer.pages for resource in page.resources)
 
 
 def _is_unmet(answer: Answer) -> bool:

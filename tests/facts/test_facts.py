@@ -215,6 +215,8 @@ def test_a_search_by_an_element_that_is_not_decoded_is_a_mistake() -> None:
     [
         (observation("x", "1", patient="p2"), False),
         (resource("Patient", "p2"), False),
+        (resource("Patient", "Patient/p1"), True),
+        (resource("Patient", "Patient/p2"), False),
         (resource("Observation", "x"), True),
         (resource("Observation", "x", subject={"reference": "http://a.example/fhir/Patient/p1"}), True),
         (resource("Observation", "x", subject={"reference": "http://a.example/fhir/Patient/p2"}), False),

@@ -151,6 +151,13 @@ def test_a_required_patient_who_is_not_on_record_or_unreadable_is_unknown(value:
     assert ("Patient" in facts.unreadable()) is (value is not None)
 
 
+def test_a_patient_whose_id_names_the_type_is_the_patient() -> None:
+    named = {**PATIENT, "id": "Patient/p1"}
+    facts = gather(request(prefetch={**EVERYTHING, "patient": named}), NEEDS, Sources(), READING)
+    assert facts.patient.birthDate == PATIENT["birthDate"]
+    assert facts.patient_id == "p1"
+
+
 def test_data_of_another_patient_are_dropped() -> None:
     other = {**CONDITION, "id": "c2", "subject": {"reference": "Patient/p2"}}
     facts = gather(request(prefetch={**EVERYTHING, "conditions": found(CONDITION, other)}), NEEDS, Sources(), READING)
