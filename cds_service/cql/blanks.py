@@ -255,6 +255,7 @@ class Blanks:
         self._together = {name: next(s for s, own in self._holding.items() if own == name) for name in reads}
         self._by_name: dict[str, list[tuple[Any, tuple[int, ...]]]] = {}
         for parameter in program.parameters:
+            self.values[parameter.slot] = self._defaults[parameter.slot]
             slots = self._by_parameter.get(parameter.slot)
             if slots:
                 self._by_name.setdefault(parameter.name, []).append((self._defaults[parameter.slot], slots))
@@ -343,40 +344,35 @@ class Blanks:
             for number in searches:
                 searched[number] = None
             found ^= bit
-        self._unset(memory, bound)
+        for slot in self.differing(bound):
+            memory[slot] = UNSET
         return memory, searched
 
     def held(self, bound: Mapping[int, Any]) -> dict[str, Any]:
         """The resources in parameters, by the name of the parameter."""
         return {name: bound[slot] for name, slot in self._together.items() if bound.get(slot) is not None}
 
-    def without(self, memory: list[Any], bound: Bound) -> list[Any]:
-        """A copy of the memory, where parameters are bound to other values than their defaults."""
-        memory = memory[:]
-        self._unset(memory, bound)
-        return memory
-
-    def _unset(self, memory: list[Any], bound: Bound) -> None:
+    def differing(self, bound: Bound) -> list[int]:
+        """The definitions that may differ where parameters are bound to other values than their defaults."""
         if bound.by_name is None:
-            self._unset_one_by_one(memory, bound.by_slot)
-            return
+            return self._differing_one_by_one(bound.by_slot)
+        found: list[int] = []
         for name, value in bound.by_name.items():
             for default, slots in self._by_name.get(name, ()):
                 if value is not default and not _same_value(value, default):
-                    for slot in slots:
-                        memory[slot] = UNSET
+                    found += slots
             if value is not None:
                 for read in self._reads_of.get(name, ()):
-                    for slot in read.touched(getattr(value, read.element, None)):
-                        memory[slot] = UNSET
+                    found += read.touched(getattr(value, read.element, None))
+        return found
 
-    def _unset_one_by_one(self, memory: list[Any], bound: Mapping[int, Any]) -> None:
+    def _differing_one_by_one(self, bound: Mapping[int, Any]) -> list[int]:
         """The same where libraries are given different values for parameters of one name."""
+        found: list[int] = []
         for parameter, value in bound.items():
             default = self._defaults[parameter]
             if value is not default and not _same_value(value, default):
-                for slot in self._by_parameter.get(parameter, ()):
-                    memory[slot] = UNSET
+                found += self._by_parameter.get(parameter, ())
         for name, reads in self._reads_of.items():
             together = [slot for slot, own in self._holding.items() if own == name]
             first = bound.get(together[0])
@@ -384,8 +380,8 @@ class Blanks:
             if first is None and not is_mixed:
                 continue
             for read in reads:
-                for slot in read.plain + read.coded if is_mixed else read.touched(getattr(first, read.element, None)):
-                    memory[slot] = UNSET
+                found += read.plain + read.coded if is_mixed else read.touched(getattr(first, read.element, None))
+        return found
 
 
 def _same_value(value: Any, default: Any) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import msgspec
+
 from cds_service.cql.blanks import Blanks
 from cds_service.cql.compiler.declarations import tags_of
 from cds_service.cql.compiler.program import EXPRESSIONS, InlineExpression, Source, build_program, compile_all
@@ -80,7 +82,17 @@ class Binding:
 
 
 Table = tuple[tuple[tuple[str, str], ...] | None, ...]  # lists of definitions
-Handles = tuple[tuple[Handle, ...] | None, ...]
+
+
+class Row(msgspec.Struct, frozen=True):
+    """Definitions that are asked whether all hold: the place of the first, those of the others, their handles."""
+
+    first: int
+    others: tuple[int, ...]
+    handles: tuple[Handle, ...]
+
+
+Rows = tuple[Row | None, ...]
 
 
 class CompiledLibraries:
@@ -105,7 +117,7 @@ class CompiledLibraries:
         self.reach = Reach(program)
         self.data = DataUse(self.reach, program.relations)
         self._handles: dict[tuple[str, str], Handle] = {}
-        self._tables: dict[int, tuple[Table, Handles]] = {}
+        self._tables: dict[int, tuple[Table, Rows]] = {}
         self._parts: dict[object, Callable[[Any], Any]] = {}
         self.blanks: Blanks | None = None
         self.noting: set[int] = set()  # the places of definitions and parameters whose evaluation takes notes
@@ -135,13 +147,18 @@ class CompiledLibraries:
             self._handles[library, name] = found
         return found
 
-    def handles(self, table: Table) -> Handles:
-        """The handles of all definitions in a table that lasts as long as these libraries; made once for each."""
+    def rows(self, table: Table) -> Rows:
+        """The rows of a table that lasts as long as these libraries; made once. None: no definitions."""
         found = self._tables.get(id(table))
         if found is None:
-            made = tuple(None if keys is None else tuple([self.handle(*key) for key in keys]) for keys in table)
+            made = tuple([self._row(keys) if keys else None for keys in table])
             found = self._tables[id(table)] = (table, made)  # with the table, so that its identity stays its own
         return found[1]
+
+    def _row(self, keys: Iterable[tuple[str, str]]) -> Row:
+        handles = tuple([self.handle(*key) for key in keys])
+        first, *others = [handle.slot for handle in handles]
+        return Row(first, tuple(others), handles)
 
     def entry(self, library: str, name: str) -> DefinitionEntry:
         """The entry of a definition; an error with what was probably meant where there is none."""

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
 from cds_service.cql.blanks import Bound
-from cds_service.cql.compile import CompiledLibraries, Handle, Table
+from cds_service.cql.compile import CompiledLibraries, Handle, Row, Table
 from cds_service.cql.compiler.program import EXPRESSIONS
 from cds_service.cql.entries import DefinitionEntry
 from cds_service.cql.explain.evidence import (
@@ -39,13 +39,13 @@ _MISHAPS = (EvaluationError, ArithmeticError, RecursionError, TypeError, Attribu
 UNSETTLED: Final = Unset()  # a condition that failed, or that is neither true nor false nor null
 
 
-def _all_hold(handles: tuple[Handle, ...], memory: list[Any], run: Run) -> Any:
+def _all_hold(row: Row, memory: list[Any], run: Run) -> Any:
     """Whether all definitions are true; one that is known to be false saves asking the others."""
-    for handle in handles:
-        if memory[handle.slot] is False:
+    for slot in row.others:
+        if memory[slot] is False:
             return False
     result: Any = True
-    for handle in handles:
+    for handle in row.handles:
         slot = handle.slot
         value = memory[slot]
         if value is UNSET or value.__class__ is Failed:
@@ -94,16 +94,19 @@ class Evaluation:
             self._overrides = {**self._overrides, **self._bound(parameters)}
         changed = None
         if base is not None:
+            base._asked = None
             names = tuple(parameters) if parameters and not overrides else None
             changed = compiled.dependents(self._overrides, names)
         self._blank, found = (None, None) if overrides else self._known_from_the_start(parameters)
+        known = self._blank or [UNSET] * compiled.program.slots
+        for slot, value in self._overrides.items():
+            known[slot] = value
         kind = TracedRun if compiled.noting else Run
         below: Any = base.run if base is not None else None
-        self.run: Run = kind(compiled.program, facts, compiled.terminology, below, changed, self._blank, found)
-        memory = self.run.memory
-        for slot, value in self._overrides.items():
-            memory[slot] = value
+        self.run: Run = kind(compiled.program, facts, compiled.terminology, below, changed, known, found)
         self._offset: int | None = base._offset if base is not None else None
+        # The definitions that were asked for; None once what memory holds may come from anything else.
+        self._asked: list[int] | None = []
         self._traced: TracedRun | None = None
         self._noted: Noted | None = None
         self._needed: dict[int, Met] = {}
@@ -122,7 +125,10 @@ class Evaluation:
         by_name = None if set(map(type, named)) - _TEXTS else named  # else bound in one library only
         if base is not None:
             assert base._blank is not None
-            return blanks.without(base._blank, Bound(self._overrides, by_name)), None
+            memory = base._blank[:]
+            for slot in blanks.differing(Bound(self._overrides, by_name)):
+                memory[slot] = UNSET
+            return memory, None
         if not hasattr(self.facts, "found_at"):
             return None, None
         return blanks.start(self.facts, Bound(self._overrides, by_name))
@@ -143,15 +149,23 @@ class Evaluation:
 
     def settled(self, table: Table) -> list[Any]:
         """For each list of conditions whether all hold: true, false, null, or UNSETTLED, which needs a closer look."""
+        self._asked = None
+        if self._offset == 0:  # as nearly always
+            return self._settled(table)
+        with self._at_offset():
+            return self._settled(table)
+
+    def _settled(self, table: Table) -> list[Any]:
         run = self.run
         memory = run.memory
-        handles = self.compiled.handles(table)
-        if self._offset == 0:  # as nearly always
-            return [UNSETTLED if h is None else _all_hold(h, memory, run) for h in handles]
-        with self._at_offset():
-            return [UNSETTLED if h is None else _all_hold(h, memory, run) for h in handles]
+        return [
+            UNSETTLED if row is None else False if memory[row.first] is False else _all_hold(row, memory, run)
+            for row in self.compiled.rows(table)
+        ]
 
     def _ask(self, handle: Handle) -> Any:
+        if self._asked is not None:
+            self._asked.append(handle.slot)
         if self._offset is None:
             self._offset = self.run.now().offset or 0
         try:
@@ -181,6 +195,29 @@ class Evaluation:
     def with_parameters(self, parameters: Parameters) -> Evaluation:
         """This evaluation with other parameters; what does not depend on them is shared, not asked again."""
         return Evaluation(self.compiled, self.facts, parameters, base=self)
+
+    def followed_by(self, parameters: Mapping[str, Any]) -> Evaluation:
+        """This evaluation with other parameters, where it is not needed as it was: what it worked out is taken over.
+
+        That holds while nothing that was asked for depends on the parameters; else the other builds on this one.
+        """
+        blanks, bound = self.compiled.blanks, self._bound(parameters)
+        changed = self.compiled.dependents(bound, tuple(parameters))
+        if blanks is None or self._blank is None or self._asked is None or any(changed[slot] for slot in self._asked):
+            return self.with_parameters(parameters)
+        run, blank = self.run.copied(self.compiled.program), self._blank[:]
+        for slot in blanks.differing(Bound(bound, parameters)):
+            blank[slot] = run.memory[slot] = UNSET
+        for slot, value in bound.items():
+            blank[slot] = run.memory[slot] = value
+        other = Evaluation.__new__(Evaluation)
+        other.compiled, other.facts, other._base, other._blank = self.compiled, self.facts, self._base, blank
+        other._overrides = {**self._overrides, **bound}
+        if run.base is not None:
+            run.changed = self.compiled.dependents(other._overrides)
+        other.run, other._offset = run, self._offset
+        other._asked, other._traced, other._noted, other._needed = None, None, None, {}
+        return other
 
     def assume(self, values: Mapping[tuple[str, str], Any]) -> Evaluation:
         """This evaluation as if these definitions had these values; only what depends on them is asked again."""
@@ -240,6 +277,7 @@ class Evaluation:
 
     def needs(self, library: str, name: str) -> tuple[Need, ...]:
         """The facts whose values are not known and still matter; none when the value is known."""
+        self._asked = None
         entry = self._entry(library, name)
         finder = Needs(self._quiet_value, self._part, self.compiled.reach, self._needed)
         with self._at_offset():

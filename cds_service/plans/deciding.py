@@ -107,11 +107,12 @@ def _judge_targets(order: str | None, ordered: OrderedProcedure, knowhow: Knowho
     targets = knowhow.policy.targets
     named = _codes(targets.levels, logic)
     if named:
-        return [_judge(order, ordered, knowhow, _at(level, knowhow, logic), level) for level in named]
+        alone = len(named) == 1
+        return [_judge(order, ordered, knowhow, _at(level, knowhow, logic, alone=alone), level) for level in named]
     possible = _codes(targets.otherwise, logic)
     if len(possible) <= 1:
         level = possible[0] if possible else None
-        judged = _judge(order, ordered, knowhow, _at(level, knowhow, logic), level)
+        judged = _judge(order, ordered, knowhow, _at(level, knowhow, logic, alone=True), level)
         return [judged]
     each = [_judge(order, ordered, knowhow, _at(level, knowhow, logic), level) for level in possible]
     if len({_outcome_key(judgement.record) for judgement in each}) == 1:
@@ -142,8 +143,8 @@ def _outcome_key(record: Record) -> tuple[object, ...]:
     return (record.status, record.primary, record.rating, record.must_ask, record.safety_ask, record.reason, lists)
 
 
-def _at(level: str | None, knowhow: Knowhow, logic: Logic) -> Logic:
-    return logic if level is None else logic.bound({knowhow.policy.targets.parameter: level})
+def _at(level: str | None, knowhow: Knowhow, logic: Logic, *, alone: bool = False) -> Logic:
+    return logic if level is None else logic.bound({knowhow.policy.targets.parameter: level}, alone=alone)
 
 
 def _codes(expression: Expression | None, logic: Logic) -> list[str]:

@@ -43,6 +43,7 @@ class Evaluating(Protocol):
     def evidence(self, library: str, define: str) -> Any: ...
     def grounds(self, library: str, define: str) -> Any: ...
     def with_parameters(self, parameters: Mapping[str, Any]) -> Evaluating: ...
+    def followed_by(self, parameters: Mapping[str, Any]) -> Evaluating: ...
     def assume(self, assumed: Mapping[tuple[str, str], Any]) -> Evaluating: ...
 
 
@@ -189,9 +190,9 @@ class Logic(msgspec.Struct):
         known = [self.facts.by_id.get(fact) for fact in wanted]
         return tuple(fact.id for fact in known if fact is not None and self.is_unknown(Define(*fact.key)))
 
-    def bound(self, parameters: Mapping[str, Any]) -> Logic:
-        """The same logic with other values for the named parameters."""
-        return self._over(self.run.with_parameters(parameters))
+    def bound(self, parameters: Mapping[str, Any], *, alone: bool = False) -> Logic:
+        """The same logic with other values for the named parameters; `alone`: this one is not asked any more."""
+        return self._over(self.run.followed_by(parameters) if alone else self.run.with_parameters(parameters))
 
     def assuming(self, assumed: Mapping[tuple[str, str], Any]) -> Logic:
         """The same logic as if the named definitions had these values."""

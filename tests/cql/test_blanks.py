@@ -139,15 +139,34 @@ def test_a_later_parameter_makes_no_difference_to_the_values() -> None:
             assert one.value("Test", definition.name) == other.value("Test", definition.name), definition.name
 
 
+def test_what_was_asked_before_a_parameter_makes_no_difference_to_the_values() -> None:
+    quick, plain = both()
+    names = [definition.name for definition in plain.definitions("Test")]
+    for record, parameters in situations():
+        facts = facts_of(*record)
+        other = Evaluation(plain, facts, parameters)
+        for number, name in enumerate(names):
+            former = Evaluation(quick, facts)
+            before = former.value("Test", name)
+            one = former.followed_by(parameters)
+            for each in names[number:] + names[:number]:
+                assert one.value("Test", each) == other.value("Test", each), (name, each)
+            assert former.value("Test", name) == before
+
+
 def test_grounds_are_the_resources_of_the_evidence() -> None:
     quick, plain = both()
     for record, parameters in situations():
         facts = facts_of(*record)
-        one, other = (Evaluation(each, facts).with_parameters(parameters) for each in (quick, plain))
-        for definition in plain.definitions("Test"):
-            grounds, evidence = one.grounds("Test", definition.name), other.evidence("Test", definition.name)
-            assert grounds.value == evidence.value
-            assert told(grounds.resources) == told(evidence.resources), definition.name
+        other = Evaluation(plain, facts).with_parameters(parameters)
+        for one in (
+            Evaluation(quick, facts).with_parameters(parameters),
+            Evaluation(quick, facts).followed_by(parameters),
+        ):
+            for definition in plain.definitions("Test"):
+                grounds, evidence = one.grounds("Test", definition.name), other.evidence("Test", definition.name)
+                assert grounds.value == evidence.value
+                assert told(grounds.resources) == told(evidence.resources), definition.name
 
 
 def told(resources: Iterable[ResourceEvidence]) -> set[tuple[str, str | None]]:

@@ -58,6 +58,8 @@ class TableRun:
     def with_parameters(self, parameters: Mapping[str, Any]) -> TableRun:
         return replace(self, parameters={**self.parameters, **parameters})
 
+    followed_by = with_parameters
+
     def assume(self, assumed: Mapping[tuple[str, str], Any]) -> TableRun:
         return replace(self, table={**self.table, **{name: value for (_, name), value in assumed.items()}})
 

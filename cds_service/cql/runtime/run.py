@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sized
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from cds_service.errors import EvaluationError
 from cds_service.values import date_texts, dates
@@ -75,6 +75,12 @@ class Run:
         self.changed = changed
         self.sink: Callable[[Any], None] | None = base.sink if base is not None else None
         self.instant: DateTime | None = None  # once it was asked for; written code looks here itself
+
+    def copied(self, places: Places) -> Self:
+        """A run that has worked out the same so far."""
+        other = type(self)(places, self.facts, self.terminology, self.base, self.changed, self.memory, self.found)
+        other.instant, other.sink = self.instant, self.sink
+        return other
 
     def search(self, number: int, *what: Any) -> list[Any]:
         """A search that was not made yet."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from functools import lru_cache
 from types import NoneType
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -72,6 +72,12 @@ class TracedRun(Run):
         self.frames: dict[int, Frame] = {}
         notes: list[Any] = []
         self.top = Frame(notes, notes)
+
+    def copied(self, places: Places) -> Self:
+        """The same, with what was noted so far."""
+        other = super().copied(places)
+        other.frames = dict(self.frames)
+        return other
 
     def frame(self, slot: int) -> Frame | None:
         """What was noted for a definition here, or where this run has it from."""
