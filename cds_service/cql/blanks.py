@@ -13,7 +13,7 @@ the elements and the value sets that it looked at matter.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -22,6 +22,8 @@ from cds_service.cql.compiler.scope import Program
 from cds_service.cql.emission.program import Functions
 from cds_service.cql.entries import ParameterEntry
 from cds_service.cql.runtime.run import UNSET, Failed
+from cds_service.cql.static_types import Typed
+from cds_service.cql.tree import DefinitionValue, Logical
 from cds_service.cql.type_relations import Relations
 from cds_service.errors import CdsError
 from cds_service.facts.sites import Place, Site, Sites
@@ -148,6 +150,10 @@ class _Found:
     coded: str = ""  # the one element of these of which the codes decide
     groups: dict[tuple[str, int], Any] = field(default_factory=dict)
 
+    def extent(self) -> int:
+        """How much there is that it depends on."""
+        return len(self.sites) + len(self.parameters) + len(self.elements) + len(self.groups)
+
 
 class _Read:
     """An element that is read of the resource in a parameter: which definitions look at it, and for which codes."""
@@ -203,7 +209,10 @@ class Bound:
 class Blanks:
     """The values of definitions over an empty record, and what makes each of them worth asking."""
 
-    def __init__(self, program: Program, functions: Functions, terminology: Any) -> None:
+    def __init__(
+        self, program: Program, functions: Functions, terminology: Any, explained: Container[int] = frozenset()
+    ) -> None:
+        """`explained`: the places of the definitions whose grounds may be asked for."""
         program.searches.is_closed = True
         self._searches = len(program.searches)
         self._slots = program.slots
@@ -220,25 +229,21 @@ class Blanks:
         by_parameter: dict[int, list[int]] = {}
         reads: dict[str, dict[str, _Read]] = {}
         groups: dict[Site, Any] = {}
-        for entry in program.definitions:
-            function = functions.module.namespace.get(f"d{entry.slot}")
-            found = self._found(function, functions.module.namespace) if callable(function) else None
-            if found is None:
-                continue
-            self.values[entry.slot] = found.value
+        for slot, found in self._known(program, functions, explained).items():
+            self.values[slot] = found.value
             if found.elements:
-                self.looked_at[entry.slot] = (found.name, tuple(sorted(found.elements)))
+                self.looked_at[slot] = (found.name, tuple(sorted(found.elements)))
             groups.update(found.sites)
             for site in found.sites:
-                by_site.setdefault(site, []).append(entry.slot)
-            for slot in found.parameters:
-                by_parameter.setdefault(slot, []).append(entry.slot)
+                by_site.setdefault(site, []).append(slot)
+            for parameter in found.parameters:
+                by_parameter.setdefault(parameter, []).append(slot)
             for element in found.elements:
                 read = reads.setdefault(found.name, {}).setdefault(element, _Read(element))
                 if element == found.coded:
-                    read.add(entry.slot, [group for (at, _), group in found.groups.items() if at == element])
+                    read.add(slot, [group for (at, _), group in found.groups.items() if at == element])
                 else:
-                    read.plain.append(entry.slot)
+                    read.plain.append(slot)
         named = {**functions.module.namespace, **program.searches.groups}
         numbers: dict[Site, list[int]] = {}
         for number, (type_name, path, name) in enumerate(program.searches.all()):
@@ -259,6 +264,26 @@ class Blanks:
             slots = self._by_parameter.get(parameter.slot)
             if slots:
                 self._by_name.setdefault(parameter.name, []).append((self._defaults[parameter.slot], slots))
+
+    def _known(self, program: Program, functions: Functions, explained: Container[int]) -> dict[int, _Found]:
+        """What is known of definitions, by their places.
+
+        One that is a chain of others is settled by a single one of them, unless its grounds are asked for: then the
+        others count as well.
+        """
+        namespace = functions.module.namespace
+        known: dict[int, _Found] = {}
+        for entry in program.definitions:
+            function = namespace.get(f"d{entry.slot}")
+            found = self._found(function, namespace) if callable(function) else None
+            if found is not None:
+                known[entry.slot] = found
+        for entry in program.definitions:
+            if entry.slot not in explained and callable(namespace.get(f"d{entry.slot}")):
+                found = _settled(entry.body, known)
+                if found is not None:
+                    known[entry.slot] = found
+        return known
 
     def _found(self, function: Callable[[Any], Any], namespace: dict[str, Any]) -> _Found | None:
         """The value over an empty record, and all that decides it; None where anything else does."""
@@ -382,6 +407,17 @@ class Blanks:
             for read in reads:
                 found += read.plain + read.coded if is_mixed else read.touched(getattr(first, read.element, None))
         return found
+
+
+def _settled(node: Typed | None, known: Mapping[int, _Found]) -> _Found | None:
+    """What a chain of `and` (or `or`) comes to by one definition that settles it alone: the one that looks least."""
+    if isinstance(node, DefinitionValue):
+        return known.get(node.definition.slot)
+    if not isinstance(node, Logical) or node.operator not in ("And", "Or"):
+        return None
+    sides = [_settled(side, known) for side in (node.left, node.right)]
+    settling = [side for side in sides if side is not None and side.value is (node.operator == "Or")]
+    return min(settling, key=_Found.extent, default=None)
 
 
 def _same_value(value: Any, default: Any) -> bool:

@@ -209,9 +209,13 @@ class CompiledLibraries:
         """Write the Python of these definitions now, so that no call waits for it."""
         self.functions.prepare([self.entry(library, name) for library, name in definitions])
 
-    def prepare_blanks(self) -> None:
-        """Work out what every definition written so far comes to where the record says nothing."""
-        self.blanks = Blanks(self.program, self.functions, self.terminology)
+    def prepare_blanks(self, asked_why: Iterable[tuple[str, str]] = ()) -> None:
+        """Work out what every definition written so far comes to where the record says nothing.
+
+        `asked_why`: those for which evidence will be prepared.
+        """
+        explained = {entry.slot for entry in self.reach.reached([self.entry(*key) for key in asked_why])}
+        self.blanks = Blanks(self.program, self.functions, self.terminology, explained)
 
     def prepare_evidence(self, asked: Iterable[tuple[str, str]]) -> None:
         """The definitions that are `asked` why always take notes from now on: their grounds need no second evaluation.

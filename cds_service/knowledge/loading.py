@@ -217,9 +217,10 @@ def _compile(
             roots=sorted(roots),
             expressions=[InlineExpression(e.name, e.text, e.library) for e in definitions.inline_cql()],
         )
-        compiled.prepare_blanks()
         every = (definition for library in compiled.libraries for definition in compiled.definitions(library))
-        compiled.prepare_evidence([fact.key for fact in read_facts(every)])
+        asked_why = [fact.key for fact in read_facts(every)]
+        compiled.prepare_blanks(asked_why)
+        compiled.prepare_evidence(asked_why)
         return compiled
     except ErrorGroup as group:
         errors.extend(group.errors)

@@ -85,8 +85,9 @@ def both() -> tuple[CompiledLibraries, CompiledLibraries]:
     """The same logic, once with what is known from the start and notes from the start, and once without."""
     sources = [Source("test.cql", LOGIC)]
     quick, plain = (compile_libraries(sources, r4(), _Terminology()) for _ in range(2))
-    quick.prepare_blanks()
-    quick.prepare_evidence([("Test", definition.name) for definition in quick.definitions("Test")])
+    asked_why = [("Test", definition.name) for definition in quick.definitions("Test")]
+    quick.prepare_blanks(asked_why)
+    quick.prepare_evidence(asked_why)
     return quick, plain
 
 
