@@ -236,8 +236,8 @@ class Blanks:
             groups.update(found.sites)
             for site in found.sites:
                 by_site.setdefault(site, []).append(slot)
-            for parameter in found.parameters:
-                by_parameter.setdefault(parameter, []).append(slot)
+            for bound in found.parameters:
+                by_parameter.setdefault(bound, []).append(slot)
             for element in found.elements:
                 read = reads.setdefault(found.name, {}).setdefault(element, _Read(element))
                 if element == found.coded:

@@ -20,7 +20,7 @@ from cds_service.cql.explain.requirements import DataRequirement, DataUse
 from cds_service.cql.runtime.outputs import is_shaped
 from cds_service.cql.runtime.vocabularies import Members, Remembered
 from cds_service.cql.semantic_errors import UnknownName, UnknownValueSetUse, meant
-from cds_service.cql.static_types import STRING, Named, Typed
+from cds_service.cql.static_types import STRING, ListOf, Named, Type, Typed
 from cds_service.cql.tree import Membership, RetrieveValue, ValueSetValue, walk
 from cds_service.errors import CdsError, ErrorGroup, Span
 from cds_service.fhir.model.types import Model
@@ -73,12 +73,14 @@ class Handle:
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """The parameters of one name: their places, and whether any value, or any text, can be bound as it is."""
+    """The parameters of one name: their places, by their types, and the values that can be bound as they are: all, or
+    those of some Python types.
+    """
 
     slots: tuple[int, ...]
-    entries: tuple[ParameterEntry, ...]
+    entries: tuple[tuple[ParameterEntry, tuple[int, ...]], ...]  # one of each type, with the places of all of the type
     plain: bool
-    is_text: bool
+    as_is: frozenset[type]
 
 
 Table = tuple[tuple[tuple[str, str], ...] | None, ...]  # lists of definitions
@@ -270,10 +272,15 @@ class CompiledLibraries:
         found = self._bindings.get(key)
         if found is None:
             entries = self.parameter_entries(key)
-            kinds = {entry.type for entry in entries}
-            plain = all(isinstance(kind, Named) and kind.namespace == "FHIR" for kind in kinds)
-            is_text = kinds == {STRING}
-            found = self._bindings[key] = Binding(tuple(entry.slot for entry in entries), entries, plain, is_text)
+            typed: dict[Type | None, tuple[ParameterEntry, list[int]]] = {}
+            for entry in entries:
+                typed.setdefault(entry.type, (entry, []))[1].append(entry.slot)
+            found = self._bindings[key] = Binding(
+                slots=tuple(entry.slot for entry in entries),
+                entries=tuple((entry, tuple(slots)) for entry, slots in typed.values()),
+                plain=all(map(_is_fhir, typed)),
+                as_is=frozenset([str] if set(typed) == {STRING} else [list] if all(map(_is_fhir_list, typed)) else []),
+            )
         return found
 
     def parameter_entries(self, key: str | tuple[str, str]) -> tuple[ParameterEntry, ...]:
@@ -326,6 +333,14 @@ class CompiledLibraries:
         if found is None:
             found = self._parts[key] = self.functions.expression(node)
         return found
+
+
+def _is_fhir(kind: Type | None) -> bool:
+    return isinstance(kind, Named) and kind.namespace == "FHIR"
+
+
+def _is_fhir_list(kind: Type | None) -> bool:
+    return isinstance(kind, ListOf) and _is_fhir(kind.element)
 
 
 def compile_libraries(

@@ -22,7 +22,7 @@ from cds_service.cql.explain.needs import Met, Need, Needs, pruned
 from cds_service.cql.runtime.outputs import as_parameter, plain
 from cds_service.cql.runtime.run import UNSET, Failed, Run, Unset
 from cds_service.cql.runtime.tracing import TracedRun, frames_below
-from cds_service.cql.static_types import Named, Typed
+from cds_service.cql.static_types import Typed
 from cds_service.errors import EvaluationError
 from cds_service.values import dates
 
@@ -89,9 +89,8 @@ class Evaluation:
         self.compiled = compiled
         self.facts = facts
         self._base = base
-        self._overrides = overrides if overrides is not None else {}
-        if parameters:
-            self._overrides = {**self._overrides, **self._bound(parameters)}
+        bound = self._bound(parameters) if parameters else {}
+        self._overrides: Mapping[int, Any] = {**overrides, **bound} if overrides else bound
         changed = None
         if base is not None:
             base._asked = None
@@ -310,11 +309,10 @@ class Evaluation:
         bound: dict[int, Any] = {}
         for key, value in parameters.items():
             binding = self.compiled.binding(key)
-            if value is None or binding.plain or (binding.is_text and value.__class__ is str):
+            if value is None or binding.plain or value.__class__ in binding.as_is:
                 bound.update(dict.fromkeys(binding.slots, value))
                 continue
-            for entry in binding.entries:
+            for entry, slots in binding.entries:
                 assert entry.type is not None
-                is_fhir = entry.type.__class__ is Named and entry.type.namespace == "FHIR"
-                bound[entry.slot] = value if is_fhir else as_parameter(value, entry.type, entry)
+                bound.update(dict.fromkeys(slots, as_parameter(value, entry.type, entry)))
         return bound
