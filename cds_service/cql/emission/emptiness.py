@@ -26,7 +26,7 @@ class _Nobody:
 
     def __init__(self) -> None:
         notes: list[Any] = []
-        self.top = Frame(notes, notes)
+        self.top = Frame(notes, notes, [], [])
 
     def __getattr__(self, name: str) -> Any:
         raise _LookedAtSomething(name)

@@ -84,9 +84,10 @@ def _remembered(name: str, slot: int, node: Typed, title: str, module: Module) -
         f"        value = memory[{slot}] = {name}(run.base)",
         "        return value",
     ]
-    if traced:
+    if module.noting is not None:
         module.named("Frame", Frame)
-        lines += ["    asking = run.top", f"    run.top = run.frames[{slot}] = top = Frame(notes := [], notes)"]
+        frame = f"Frame(notes := [], notes, []{', []' if module.noting.is_thorough else ''})"
+        lines += ["    asking = run.top", f"    run.top = run.frames[{slot}] = top = {frame}"]
     if may_fail or traced:
         lines += ["    try:", writer.text(), f"        value = {value.text}"]
         if may_fail:

@@ -7,7 +7,7 @@ functions append what they look at, as it is, and only who asks why sorts it out
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from types import NoneType
@@ -39,8 +39,8 @@ class Frame(msgspec.Struct, gc=False):
 
     notes: list[Any]
     into: list[Any]  # at first these same notes
-    used: list[int] = []  # the places of the definitions and parameters that were asked
-    searches: list[tuple[str, str | None, str | None, int]] = []
+    used: list[int]  # the places of the definitions and parameters that were asked
+    searches: Sequence[tuple[str, str | None, str | None, int]] = ()  # a list where they are noted
 
 
 # What tuples and lists mostly hold; lists in tuples are not looked into.
@@ -71,7 +71,7 @@ class TracedRun(Run):
         super().__init__(places, facts, terminology, base, changed, known, found)
         self.frames: dict[int, Frame] = {}
         notes: list[Any] = []
-        self.top = Frame(notes, notes)
+        self.top = Frame(notes, notes, [], [])
 
     def copied(self, places: Places) -> Self:
         """The same, with what was noted so far."""
