@@ -120,16 +120,19 @@ class Noted:
         """What was noted for a definition and for all that were asked for it, in the order of asking."""
         noted: Noticed = {}
         waiting, seen = [slot], set()
+        run = self._run
+        frame_of = run.frame if run.base is not None else run.frames.get
         while waiting:
             slot = waiting.pop()
             if slot in seen:
                 continue
             seen.add(slot)
-            frame = self._run.frame(slot)
+            frame = frame_of(slot)
             if frame is not None:
                 if frame.notes:
                     collect(frame.notes, noted)
-                waiting += frame.used[::-1]
+                if frame.used:
+                    waiting += frame.used[::-1]
             elif slot in self._looked_at:  # known from the start
                 name, elements = self._looked_at[slot]
                 resource = self._held.get(name)

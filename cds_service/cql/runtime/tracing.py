@@ -122,8 +122,9 @@ def collect(notes: Iterable[Note], found: Noticed, element: str | None = None, s
     for note in notes:
         kind = note.__class__
         if kind is Tuple:
-            if id(note) not in found:
-                found[id(note)] = note
+            key = id(note)
+            if key not in found:
+                found[key] = note
                 if note._made_of:
                     collect(note._made_of, found)
         elif kind is list:
