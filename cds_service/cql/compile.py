@@ -118,7 +118,7 @@ class CompiledLibraries:
         self._bindings: dict[str | tuple[str, str], Binding] = {}
         self.reach = Reach(program)
         self.data = DataUse(self.reach, program.relations)
-        self._handles: dict[tuple[str, str], Handle] = {}
+        self.known_handles: dict[tuple[str, str], Handle] = {}
         self._tables: dict[int, tuple[Table, Rows]] = {}
         self._parts: dict[object, Callable[[Any], Any]] = {}
         self.blanks: Blanks | None = None
@@ -140,13 +140,13 @@ class CompiledLibraries:
 
     def handle(self, library: str, name: str) -> Handle:
         """How the value of a definition is asked for; made once for each."""
-        found = self._handles.get((library, name))
+        found = self.known_handles.get((library, name))
         if found is None:
             entry = self.entry(library, name)
             function = self.functions.definition(entry)
             shaped = is_shaped(entry.type, self.program.relations)
             found = Handle(entry, entry.slot, function, shaped, entry.slot in self.noting)
-            self._handles[library, name] = found
+            self.known_handles[library, name] = found
         return found
 
     def rows(self, table: Table) -> Rows:
@@ -234,7 +234,7 @@ class CompiledLibraries:
                 self.noting.add(entry.slot)
                 if isinstance(entry, DefinitionEntry) and noting.asks(entry):
                     usual[f"d{entry.slot}"] = taking[f"d{entry.slot}"]
-        self._handles.clear()
+        self.known_handles.clear()
         self._tables.clear()
 
     def python(self, library: str, name: str | None = None) -> str:

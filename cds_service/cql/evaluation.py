@@ -109,6 +109,7 @@ class Evaluation:
         self._traced: TracedRun | None = None
         self._noted: Noted | None = None
         self._needed: dict[int, Met] = {}
+        self._handles = compiled.known_handles
 
     def _known_from_the_start(
         self, parameters: Parameters | None
@@ -134,15 +135,17 @@ class Evaluation:
 
     def value(self, library: str, name: str) -> Any:
         """The value of a definition, as plain values; raises an EvaluationError when the logic failed."""
-        handle = self.compiled.handle(library, name)
-        value = self.run.memory[handle.slot]
-        if value is UNSET or value.__class__ is Failed:
-            value = self._ask(handle)
+        handle = self._handles.get((library, name)) or self.compiled.handle(library, name)
+        value = self._value(handle)
         return plain(value, handle.entry.type) if handle.shaped else value
 
     def raw(self, library: str, name: str) -> Any:
         """The value as the engine has it: bare FHIR values may still carry the name of their type."""
-        handle = self.compiled.handle(library, name)
+        handle = self._handles.get((library, name)) or self.compiled.handle(library, name)
+        value = self.run.memory[handle.slot]
+        return self._ask(handle) if value is UNSET or value.__class__ is Failed else value
+
+    def _value(self, handle: Handle) -> Any:
         value = self.run.memory[handle.slot]
         return self._ask(handle) if value is UNSET or value.__class__ is Failed else value
 
@@ -216,6 +219,7 @@ class Evaluation:
             run.changed = self.compiled.dependents(other._overrides)
         other.run, other._offset = run, self._offset
         other._asked, other._traced, other._noted, other._needed = None, None, None, {}
+        other._handles = self._handles
         return other
 
     def assume(self, values: Mapping[tuple[str, str], Any]) -> Evaluation:
@@ -245,12 +249,12 @@ class Evaluation:
 
     def grounds(self, library: str, name: str) -> Grounds:
         """The value of a definition with the resources that it rests on; quick for those that always take notes."""
-        handle = self.compiled.handle(library, name)
+        handle = self._handles.get((library, name)) or self.compiled.handle(library, name)
         noted = self._notes() if handle.notes else None
         if noted is None:
             found = self.evidence(library, name)
             return Grounds(found.value, found.resources)
-        value = self.raw(library, name)
+        value = self._value(handle)
         resources = noted.resources(handle.slot, value)
         return Grounds(plain(value, handle.entry.type) if handle.shaped else value, resources)
 
