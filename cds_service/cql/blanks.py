@@ -30,6 +30,7 @@ from cds_service.facts.sites import Place, Site, Sites
 from cds_service.values.tuples import Tuple
 
 _MEMBERSHIP = "fhir_concept_in"  # what written functions ask whether a concept is in a value set by
+_KEPT = 1_000  # sets of value sets that the codes of a parameter may be in
 
 
 class _LookedAtMore(Exception):
@@ -165,6 +166,7 @@ class _Read:
         self.place = Place("", element)
         self.of_bit: dict[int, list[int]] = {}
         self._bits: dict[int, int] = {}
+        self._of_bits: dict[int, list[int]] = {}  # for each set of bits met so far
 
     def add(self, slot: int, groups: Iterable[Any]) -> None:
         """A definition that looks only for these groups."""
@@ -190,11 +192,12 @@ class _Read:
         if concept.__class__.__name__ != "CodeableConcept":
             return self.plain + self.coded
         found = self.place.groups.bits_of(concept.coding)
-        slots = self.plain
-        while found:
-            bit = found & -found
-            slots = slots + self.of_bit[bit]
-            found ^= bit
+        slots = self._of_bits.get(found)
+        if slots is None:
+            if len(self._of_bits) >= _KEPT:
+                self._of_bits.clear()
+            by_bit = [own for bit, own in self.of_bit.items() if bit & found]
+            slots = self._of_bits[found] = list(dict.fromkeys(sum(by_bit, self.plain)))
         return slots
 
 
@@ -388,7 +391,9 @@ class Blanks:
                     found += slots
             if value is not None:
                 for read in self._reads_of.get(name, ()):
-                    found += read.touched(getattr(value, read.element, None))
+                    element = getattr(value, read.element, None)
+                    if element:
+                        found += read.touched(element)
         return found
 
     def _differing_one_by_one(self, bound: Mapping[int, Any]) -> list[int]:
