@@ -10,7 +10,7 @@ import msgspec
 
 from cds_service.cql.explain.dates import effective_of
 from cds_service.cql.runtime.run import UNSET, Failed
-from cds_service.cql.runtime.tracing import PLAIN, Frame, Noticed, TracedRun, collect
+from cds_service.cql.runtime.tracing import PLAIN, Frame, Key, Noticed, TracedRun, collect
 from cds_service.values.formatting import day_text
 from cds_service.values.tuples import Tuple
 
@@ -51,23 +51,28 @@ def resources_of(run: TracedRun, frames: Iterable[Frame], value: Any) -> tuple[R
         collect(frame.notes, noted)
     collect((value,), noted)
     found: dict[tuple[str, str | None], ResourceEvidence] = {}
-    for resource, element in _resources(noted):
-        reference = run.facts.reference_to(resource)
-        found.setdefault((reference, element), _said(reference, element, resource))
+    for key, resource in _cited(noted):
+        said = _said(run.facts.reference_to(resource), key, resource)
+        found.setdefault((said.reference, said.element), said)
     return tuple(found.values())
 
 
-def _resources(noted: Noticed) -> Iterator[tuple[Any, str | None]]:
+def _cited(noted: Noticed) -> list[tuple[Key, Any]]:
     """The resources, each with the elements that were looked at, if it is known which."""
     named = {key[0] for key in noted if isinstance(key, tuple)}
+    found: list[tuple[Key, Any]] = []
     for key, resource in noted.items():
         if isinstance(key, tuple):
-            yield resource, key[1]
-        elif resource.__class__ is not Tuple and abs(key) not in named and (key > 0 or -key not in noted):
-            yield resource, None
+            found.append((key, resource))
+        elif resource.__class__ is not Tuple and (key > 0 or -key not in noted):
+            key = abs(key)
+            if key not in named:
+                found.append((key, resource))
+    return found
 
 
-def _said(reference: str, element: str | None, resource: Any) -> ResourceEvidence:
+def _said(reference: str, key: Key, resource: Any) -> ResourceEvidence:
+    element = key[1] if isinstance(key, tuple) else None
     effective = effective_of(resource)
     return ResourceEvidence(reference, element, effective, day_text(effective) if effective is not None else None)
 
@@ -98,7 +103,7 @@ class Noted:
         self._run, self._looked_at = run, looked_at
         self._held: Mapping[str, Any] = held if base is None else {**base._held, **held}
         # With the resources, so that their identities stay their own.
-        self._said: dict[tuple[int, str | None], tuple[Any, ResourceEvidence]] = base._said if base is not None else {}
+        self._said: dict[Key, tuple[Any, ResourceEvidence]] = base._said if base is not None else {}
 
     def resources(self, slot: int, value: Any) -> tuple[ResourceEvidence, ...]:
         """What a definition with this value rests on."""
@@ -106,14 +111,12 @@ class Noted:
         if value.__class__ not in PLAIN or value.__class__ is list:
             collect((value,), noted)
         found: dict[tuple[str, str | None], ResourceEvidence] = {}
-        for resource, element in _resources(noted):
-            key = (id(resource), element)
+        for key, resource in _cited(noted):
             known = self._said.get(key)
             if known is None:
-                said = _said(self._run.facts.reference_to(resource), element, resource)
-                known = self._said[key] = (resource, said)
+                known = self._said[key] = (resource, _said(self._run.facts.reference_to(resource), key, resource))
             said = known[1]
-            found.setdefault((said.reference, element), said)
+            found.setdefault((said.reference, said.element), said)
         return tuple(found.values())
 
     def _below(self, slot: int) -> Noticed:
