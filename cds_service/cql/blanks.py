@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from cds_service.cql.compiler.scope import Program
 from cds_service.cql.emission.program import Functions
 from cds_service.cql.entries import ParameterEntry
@@ -201,8 +203,7 @@ class _Read:
         return slots
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(msgspec.Struct, frozen=True):
     """Parameters with their values: by their places, and by name where all of one name have the same value."""
 
     by_slot: Mapping[int, Any]

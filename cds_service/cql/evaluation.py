@@ -314,9 +314,12 @@ class Evaluation:
         for key, value in parameters.items():
             binding = self.compiled.binding(key)
             if value is None or binding.plain or value.__class__ in binding.as_is:
-                bound.update(dict.fromkeys(binding.slots, value))
+                for slot in binding.slots:
+                    bound[slot] = value
                 continue
             for entry, slots in binding.entries:
                 assert entry.type is not None
-                bound.update(dict.fromkeys(slots, as_parameter(value, entry.type, entry)))
+                read = as_parameter(value, entry.type, entry)
+                for slot in slots:
+                    bound[slot] = read
         return bound
