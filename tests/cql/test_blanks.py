@@ -206,3 +206,24 @@ def test_what_codes_mean_is_worked_out_once() -> None:
     first, second = (Evaluation(quick, facts, {"Order": order(("pain",), ("fall",))}) for _ in range(2))
     assert first.value("Test", "Said") == ["pain", "fall"]
     assert second.raw("Test", "Said") is first.raw("Test", "Said")
+
+
+def test_one_definition_settles_a_chain_whose_grounds_nobody_asks_for() -> None:
+    text = (
+        LOGIC
+        + """
+define "Fallen": exists [Observation: "Fall codes"]
+define "Hurts": if "Pain recorded" then true else null
+define "Fell in pain": "Hurts" and "Fallen"
+"""
+    )
+    explained, quick = (compile_libraries([Source("test.cql", text)], r4(), _Terminology()) for _ in range(2))
+    explained.prepare_blanks([("Test", "Fell in pain")])
+    quick.prepare_blanks()
+    hurting = facts_of(observation("p1", "pain", "2025-01-01"))
+    known = []
+    for libraries in (explained, quick):
+        run = Evaluation(libraries, hurting)
+        known.append(run.run.memory[libraries.entry("Test", "Fell in pain").slot])
+        assert run.value("Test", "Fell in pain") is False
+    assert known == [UNSET, False]
