@@ -71,4 +71,11 @@ class CallQueue:
             self._filled.clear()
             self._bytes = 0
             while self._queue:
-                self._write([self._queue.popleft() for _ in range(min(_BATCH, len(self._queue)))])
+                self._write_some([self._queue.popleft() for _ in range(min(_BATCH, len(self._queue)))])
+
+    def _write_some(self, calls: Sequence[Told]) -> None:
+        try:
+            self._write(calls)
+        except Exception:  # noqa: BLE001  # whatever it was: those that come after these are written all the same
+            for call in calls:
+                _log.error("a call was not kept for its form", exc_info=True, extra={"id": call.call_id})

@@ -62,3 +62,23 @@ def test_when_more_come_than_can_be_written_the_log_names_them(
     queue.add(told(5))  # and there is room again
     queue.flush()
     assert len(written) == 2
+
+
+def test_what_cannot_be_written_is_named_and_the_next_is_written(caplog: pytest.LogCaptureFixture) -> None:
+    written: list[str] = []
+
+    def write(calls: Sequence[Told]) -> None:
+        if calls[0].call_id == "call-1":
+            raise RuntimeError("told")
+        written.extend(call.call_id for call in calls)
+
+    queue = CallQueue(write)
+    for number in (1, 2):
+        queue.add(told(number))
+        for _ in range(200):
+            if not queue._queue and (written or caplog.records):
+                break
+            time.sleep(0.01)
+    queue.flush()
+    assert [record.__dict__["id"] for record in caplog.records] == ["call-1"]
+    assert written == ["call-2"]
