@@ -50,6 +50,9 @@ class Database(Protocol):
     def run(self, work: Callable[[Session], Result]) -> Result:
         """Do `work` in one transaction: all of it is kept, or a MemoryUnavailable says that nothing is."""
 
+    def read(self, work: Callable[[Session], Result]) -> Result:
+        """Do `work`, which changes nothing: it waits for no process that writes, and none waits for it."""
+
     def close(self) -> None:
         """Let go of the connection."""
 
@@ -87,11 +90,18 @@ class SqliteDatabase:
 
     def run(self, work: Callable[[Session], Result]) -> Result:
         """Do `work` in one transaction."""
+        return self._do(work, "BEGIN IMMEDIATE")
+
+    def read(self, work: Callable[[Session], Result]) -> Result:
+        """The same without the lock that writing takes."""
+        return self._do(work, "BEGIN")
+
+    def _do(self, work: Callable[[Session], Result], begin: str) -> Result:
         if not self._lock.acquire(timeout=_BUSY_SECONDS):
             raise MemoryUnavailable("The database is busy.")
         try:
             connection = self._connected()
-            with _transaction(connection):
+            with _transaction(connection, begin):
                 return work(_SqliteSession(connection))
         except sqlite3.Error as error:
             self._disconnect()
@@ -133,8 +143,8 @@ def _reason(error: sqlite3.Error) -> str:
 
 
 @contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
+def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
+    connection.execute(begin)
     try:
         yield
     except BaseException:

@@ -45,7 +45,7 @@ class CallTable:
         """Select the call."""
         wanted = (call_id, expires, int(self._clock()))
         sql = "SELECT sealed FROM forms WHERE id = ? AND expires = ? AND expires >= ?"
-        rows = self._database.run(lambda session: session.execute(sql, wanted))
+        rows = self._database.read(lambda session: session.execute(sql, wanted))
         told = self._seal.opened(base64.b64decode(rows[0][0]), call_id.encode()) if rows else None
         return None if told is None else zlib.decompress(told)
 

@@ -101,7 +101,7 @@ class FormStore:
     def filed(self, whom: Whom) -> list[dict[str, Any]]:
         """What was answered about a patient and still counts."""
         name = self._name_of(whom)
-        rows = self._database.run(lambda session: session.execute(_ANSWERED, (name, int(self._clock()))))
+        rows = self._database.read(lambda session: session.execute(_ANSWERED, (name, int(self._clock()))))
         told = self._seal.opened(base64.b64decode(rows[0][0]), name.encode()) if rows else None
         return [] if told is None else msgspec.json.decode(zlib.decompress(told))
 
@@ -109,7 +109,7 @@ class FormStore:
         """Whether anybody has answered anything that still counts: mostly not, and calls need not look further."""
         now = self._clock()
         if abs(now - self._looked) > _LOOK_SECONDS:
-            rows = self._database.run(lambda session: session.execute("SELECT MAX(expires) FROM form_answers"))
+            rows = self._database.read(lambda session: session.execute("SELECT MAX(expires) FROM form_answers"))
             self._looked, self._answered_until = now, int(rows[0][0] or 0)
         return self._answered_until >= now
 

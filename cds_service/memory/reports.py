@@ -71,7 +71,7 @@ def feedback_report(database: Database, service: str | None = None) -> FeedbackR
     def read(session: Session) -> tuple[list[Row], list[Row]]:
         return session.execute(_SHOWN), session.execute(_TOLD)
 
-    shown, told = database.run(read)
+    shown, told = database.read(read)
     lines: dict[tuple[str, str, str], CardLine] = {}
 
     def line(key: tuple[str, str, str]) -> CardLine:

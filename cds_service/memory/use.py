@@ -92,7 +92,7 @@ def use_of(database: Database, since: str, without_client: str, plan: str = "", 
         counted = [session.execute(sql, (since, without_client)) for sql in (_DECIDED, _SHOWN, _TOLD)]
         return [*counted, session.execute(_RECORDS, (since, without_client, MOST_DECISIONS))]
 
-    decided, shown, told, records = database.run(read)
+    decided, shown, told, records = database.read(read)
     days: dict[str, Day] = {}
     lines: dict[tuple[str, str, str], CardLine] = {}
     for date, number in decided:

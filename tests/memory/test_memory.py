@@ -70,6 +70,30 @@ def test_a_newer_database_is_refused(another: Another) -> None:
         migrate(another())
 
 
+def test_who_reads_and_who_writes_do_not_wait_for_each_other(another: Another) -> None:
+    FeedbackStore(another()).keep("s", EHR, [accepted("c1")])
+    writing, reading = threading.Event(), threading.Event()
+
+    def write(session: Session) -> None:
+        session.execute("UPDATE feedback SET comment = 'x'")
+        writing.set()
+        assert reading.wait(5), "who reads waits for who writes"
+
+    def read(session: Session) -> int:
+        found = len(session.execute("SELECT * FROM feedback"))
+        FeedbackStore(another()).keep("s", EHR, [accepted("c2")])
+        return found + len(session.execute("SELECT comment FROM feedback WHERE comment IS NULL"))
+
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(another().run, write)
+        assert writing.wait(5)
+        assert another().read(lambda session: session.execute("SELECT comment FROM feedback")) in ([(None,)], [[None]])
+        reading.set()
+        done.result()
+    assert another().read(read) in (1, 2)  # SQLite goes on with what was there at first
+    assert len(rows(another, "feedback")) == 2
+
+
 def test_feedback_is_kept_once(another: Another) -> None:
     store = FeedbackStore(another())
     events = [overridden("c1"), overridden("c1"), overridden("c1", 1), accepted("c1")]
@@ -177,6 +201,9 @@ class Stuck:
             raise MemoryUnavailable("stuck")
         self.batches += 1
         return work(Nothing())
+
+    def read(self, work: Callable[[Session], Result]) -> Result:
+        return self.run(work)
 
     def close(self) -> None:
         """Nothing to close."""
