@@ -6,10 +6,13 @@ commit is depends on what it is for: `durable` waits for the disk, the rest outl
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
@@ -19,6 +22,9 @@ Row = Sequence[Any]
 Result = TypeVar("Result")
 
 _BUSY_SECONDS = 10.0
+_RETRY_SECONDS = 0.01
+_VALUES = re.compile(r"VALUES (\([?, ]+\))")
+_ROWS = 60  # of one statement: of up to 16 values each, for SQLite may be built to take no more than 999
 
 
 class MemoryUnavailable(CdsError):
@@ -125,7 +131,7 @@ class SqliteDatabase:
             connection = sqlite3.connect(
                 self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
-            connection.execute("PRAGMA journal_mode = WAL")
+            _keep_journal(connection)
             connection.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
             connection.execute("PRAGMA foreign_keys = ON")
             self._connection = connection
@@ -135,6 +141,20 @@ class SqliteDatabase:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _keep_journal(connection: sqlite3.Connection) -> None:
+    """Have a write-ahead log; while another process makes it, SQLite says busy at once and does not wait by itself."""
+    until = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(_RETRY_SECONDS)
+        else:
+            return
 
 
 def _reason(error: sqlite3.Error) -> str:
@@ -164,4 +184,12 @@ class _SqliteSession:
         return self._connection.execute(sql, values).fetchall()
 
     def execute_many(self, sql: str, rows: Iterable[Row]) -> None:
-        self._connection.executemany(sql, rows)
+        # As few statements as may be: at each, SQLite hands the interpreter to the other threads, and takes it back.
+        found = _VALUES.search(sql)
+        if found is None:
+            self._connection.executemany(sql, rows)
+            return
+        waiting = iter(rows)
+        while some := list(islice(waiting, _ROWS)):
+            several = f"{sql[: found.start(1)]}{', '.join([found[1]] * len(some))}{sql[found.end(1) :]}"
+            self._connection.execute(several, list(chain.from_iterable(some)))

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from cds_service.memory.database import Database
 from cds_service.memory.form_queue import Told
@@ -28,7 +28,9 @@ _log = logging.getLogger(__name__)
 
 _MINUTE: Final = 60
 _TIDY_SECONDS = 60.0
-_HEAD: Final = struct.Struct(">16sQQ")  # of a call in a file: id, expiry, length of what is sealed
+_HEAD: Final = struct.Struct(">IQ")  # of calls that were written together: how many, length of what is sealed
+_ENTRY: Final = struct.Struct(">16sQQQ")  # of a call among them: id, expiry, where it begins, where it ends
+_MOST_CALLS: Final = 10_000  # written together: a larger number was never written
 MOST_BYTES: Final = 4_096_000_000
 _ROOM: Final = 512 * 1024 * 1024  # bytes of the disk that are left for everything else
 _RESERVED: Final = 4 * 1024 * 1024  # bytes of the disk that a file asks for at a time: for each call alone costs more
@@ -78,7 +80,7 @@ class CallFiles:
         """Append calls to the files of their minutes."""
         for minute, together in groupby(calls, lambda call: call.expires // _MINUTE):
             several = tuple(together)
-            pieces = [piece for call in several for piece in self._pieces(call)]
+            pieces = self._pieces(several)
             with self._lock:
                 try:
                     self._append(minute, pieces)
@@ -88,21 +90,26 @@ class CallFiles:
                     for call in several:
                         _log.warning("a call was not kept for its form: %s", error.strerror, extra={"id": call.call_id})
 
-    def _pieces(self, call: Told) -> tuple[bytes, bytes, bytes]:
-        ident = _bytes_of(call.call_id)
-        nonce, sealed = self._seal.closed(call.told, _HEAD.pack(ident, call.expires, 0)[:-8])
-        return _HEAD.pack(ident, call.expires, len(nonce) + len(sealed)), nonce, sealed
+    def _pieces(self, calls: Sequence[Told]) -> tuple[bytes, ...]:
+        """Calls sealed as one: sealing each would each time hand the interpreter to another thread and take it back."""
+        entries, end = b"", 0
+        for call in calls:
+            begin, end = end, end + len(call.told)
+            entries += _ENTRY.pack(_bytes_of(call.call_id), call.expires, begin, end)
+        nonce, sealed = self._seal.closed(b"".join([call.told for call in calls]), entries)
+        return _HEAD.pack(len(calls), len(nonce) + len(sealed)), entries, nonce, sealed
 
     def read(self, call_id: str, expires: int) -> bytes | None:
         """Look through the files of the minute, whichever process wrote them."""
         if expires < self._clock():
             return None
-        head = _HEAD.pack(_bytes_of(call_id), expires, 0)[:-8]
+        wanted = (_bytes_of(call_id), expires)
         for file in self._folder.glob(f"{expires // _MINUTE}-*"):
             with suppress(FileNotFoundError):  # it ended just now
-                sealed = _found(file, head)
-                if sealed is not None:
-                    return self._seal.opened(sealed, head)
+                found = _found(file, wanted)
+                if found is not None:
+                    told = self._seal.opened(found.sealed, found.entries)
+                    return None if told is None else told[found.begin : found.end]
         return None
 
     def close(self) -> None:
@@ -191,16 +198,26 @@ def _bytes_of(call_id: str) -> bytes:
     return bytes.fromhex(call_id.replace("-", ""))
 
 
-def _found(file: Path, head: bytes) -> bytes | None:
-    """The sealed call that begins with this head; nothing, or half a call, stands where the next is being written."""
+class _Found(NamedTuple):
+    """Calls that were sealed together, and where among them one stands."""
+
+    entries: bytes
+    sealed: bytes
+    begin: int
+    end: int
+
+
+def _found(file: Path, wanted: tuple[bytes, int]) -> _Found | None:
+    """The call of that id and expiry; nothing, or half of something, stands where the next are being written."""
     with file.open("rb") as stream:
         end = os.fstat(stream.fileno()).st_size
-        while len(start := stream.read(_HEAD.size)) == _HEAD.size:
-            length = _HEAD.unpack(start)[2]
-            if not length or stream.tell() + length > end:
+        while len(head := stream.read(_HEAD.size)) == _HEAD.size:
+            number, length = _HEAD.unpack(head)
+            if not 0 < number <= _MOST_CALLS or stream.tell() + number * _ENTRY.size + length > end:
                 return None
-            if start.startswith(head):
-                sealed = stream.read(length)
-                return sealed if len(sealed) == length else None
+            entries = stream.read(number * _ENTRY.size)
+            for ident, expires, begins, ends in _ENTRY.iter_unpack(entries):
+                if (ident, expires) == wanted:
+                    return _Found(entries, stream.read(length), begins, ends)
             stream.seek(length, os.SEEK_CUR)
     return None

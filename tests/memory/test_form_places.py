@@ -198,13 +198,14 @@ def test_what_has_expired_goes_without_a_further_call(tmp_path: Path, monkeypatc
     place.close()
 
 
-def test_a_damaged_length_is_no_call(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damaged", [slice(0, 4), slice(4, 8), slice(28, 32)])
+def test_a_damaged_length_is_no_call(tmp_path: Path, damaged: slice) -> None:
     (ident,) = ids(1)
     place = CallFiles(tmp_path, SEAL, lambda: 1000.0)
     place.write([Told(ident, 1300, b"told")])
     (file,) = tmp_path.iterdir()
     told = bytearray(file.read_bytes())
-    told[24:32] = b"\xff" * 8
+    told[damaged] = b"\xff" * 4
     file.write_bytes(bytes(told))
     assert place.read(ident, 1300) is None
     place.close()
